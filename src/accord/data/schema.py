@@ -1,0 +1,75 @@
+"""The declared schema of an owner's table: what each column may hold. Checked before anything is shared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from accord.base.errors import Refused
+from accord.base.limits import CATEGORY_VALUES_MAX, VALUE_BITS_MAX
+from accord.base.names import column_name
+
+KINDS = ("int", "decimal", "date", "category", "bool", "text key")
+
+
+@dataclass(frozen=True)
+class ColumnSchema:
+    """One column.
+
+    kind: one of KINDS. `low` and `high` bound the value inclusively: integers for int, units of 10^-scale for decimal,
+    days since 1970-01-01 for date; a category's code is its place in `values`; a text key has at most
+    `characters_max` characters and never leaves its owner in this version except as part of a local step.
+    """
+
+    name: str
+    kind: str
+    low: int = 0
+    high: int = 0
+    precision: int = 0
+    scale: int = 0
+    values: tuple[str, ...] = ()
+    characters_max: int = 0
+    nullable: bool = False
+
+    def __post_init__(self) -> None:
+        column_name(self.name)
+        if self.kind not in KINDS:
+            raise Refused(f"column {self.name} is of kind {self.kind!r}", rule=f"one of {', '.join(KINDS)}", do="change its kind")
+        if self.kind in ("int", "decimal", "date"):
+            self._require_bounds()
+        if self.kind == "category":
+            self._require_values()
+
+    def _require_bounds(self) -> None:
+        if not -(1 << VALUE_BITS_MAX) < self.low <= self.high < 1 << VALUE_BITS_MAX:
+            raise Refused(
+                f"column {self.name} is bounded by {self.low} and {self.high}",
+                rule=f"low ≤ high, both within ±2^{VALUE_BITS_MAX}",
+                do="declare the range that the values can have",
+            )
+
+    def _require_values(self) -> None:
+        if not 1 <= len(self.values) <= CATEGORY_VALUES_MAX or len(set(self.values)) != len(self.values):
+            raise Refused(
+                f"category {self.name} declares {len(self.values)} values",
+                rule=f"1 to {CATEGORY_VALUES_MAX} distinct values",
+                do="list each value that may occur, once",
+            )
+
+
+@dataclass(frozen=True)
+class TableSchema:
+    """A table's columns, in order. Raises Refused for a repeated name."""
+
+    name: str
+    columns: tuple[ColumnSchema, ...]
+
+    def __post_init__(self) -> None:
+        column_name(self.name)
+        if len({column.name for column in self.columns}) != len(self.columns):
+            raise Refused(f"table {self.name} names a column twice", do="give each column a name of its own")
+
+    def column(self, name: str) -> ColumnSchema:
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise Refused(f"no column {name!r} in table {self.name}; it has {', '.join(one.name for one in self.columns)}")

@@ -1,0 +1,237 @@
+"""Relational nodes. A node is frozen, knows its columns and their types, and checks itself when made.
+
+A plan begins as Scan, Public, Filter, Project, Join, Aggregate and Sort. Placement replaces what one owner can do alone by
+`Input` leaves (the owner's own SQL) and `Concatenate`; what remains above them runs on shares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+from accord.base.errors import OurFault, Refused
+from accord.base.limits import DOMAIN_CELLS_MAX, ROWS_MAX
+from accord.plan.expression import AggregateCall, Expression, columns_of
+from accord.plan.types import Type
+
+
+@dataclass(frozen=True)
+class Field:
+    """One output column. `public` columns are part of the layout that every server knows; the others are secret."""
+
+    name: str
+    type: Type
+    public: bool = False
+
+
+@dataclass(frozen=True)
+class Node:
+    """A table. `fields` are its columns in order."""
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        raise OurFault(f"{type(self).__name__} declares no columns")
+
+    def field(self, name: str) -> Field:
+        for one in self.fields:
+            if one.name == name:
+                return one
+        raise Refused(f"no column {name!r}; this table has {', '.join(one.name for one in self.fields)}")
+
+    def require(self, names: frozenset[str]) -> None:
+        """Raises Refused for a name that is no column."""
+        for name in sorted(names):
+            self.field(name)
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return ()
+
+
+@dataclass(frozen=True)
+class Scan(Node):
+    """All rows of a declared table, of all its owners."""
+
+    table: str
+    columns: tuple[Field, ...]
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return self.columns
+
+
+@dataclass(frozen=True)
+class Public(Node):
+    """A table whose rows stand in the study: parameters, and declared domains. `rows` hold integer forms (see Type), None for NULL."""
+
+    name: str
+    columns: tuple[Field, ...]
+    rows: tuple[tuple[int | None, ...], ...]
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return self.columns
+
+
+@dataclass(frozen=True)
+class Filter(Node):
+    """Rows for which the predicate is true."""
+
+    input: Node
+    predicate: Expression
+
+    def __post_init__(self) -> None:
+        self.input.require(columns_of(self.predicate))
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return self.input.fields
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.input,)
+
+
+@dataclass(frozen=True)
+class Project(Node):
+    """Columns computed row by row."""
+
+    input: Node
+    columns: tuple[tuple[str, Expression], ...]
+
+    def __post_init__(self) -> None:
+        for _, expression in self.columns:
+            self.input.require(columns_of(expression))
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        public = frozenset(one.name for one in self.input.fields if one.public)
+        return tuple(Field(name, expression.type, columns_of(expression) <= public) for name, expression in self.columns)
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.input,)
+
+
+@dataclass(frozen=True)
+class Join(Node):
+    """Rows of two tables that agree on columns whose values are public.
+
+    kind: inner, left, right, full or cross. `on` pairs a left with a right column. The output holds all columns of the left, then all
+    of the right; names must not meet. The unmatched side of an outer join is NULL, and which rows are unmatched is secret: its columns
+    are no longer public.
+    """
+
+    left: Node
+    right: Node
+    kind: str
+    on: tuple[tuple[str, str], ...]
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("inner", "left", "right", "full", "cross"):
+            raise Refused(f"a {self.kind} join", rule="inner, left, right, full or cross")
+        self.left.require(frozenset(pair[0] for pair in self.on))
+        self.right.require(frozenset(pair[1] for pair in self.on))
+        if both := {one.name for one in self.left.fields} & {one.name for one in self.right.fields}:
+            raise OurFault(f"both sides of a join name {', '.join(sorted(both))}")
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        outer_left, outer_right = self.kind in ("right", "full"), self.kind in ("left", "full")
+        sides = ((self.left, outer_left), (self.right, outer_right))
+        return tuple(
+            Field(one.name, one.type.as_nullable(one.type.nullable or outer), one.public and not outer) for side, outer in sides for one in side.fields
+        )
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.left, self.right)
+
+
+@dataclass(frozen=True)
+class Aggregate(Node):
+    """One row for each combination of the keys' values that has rows (one row in all where there are no keys)."""
+
+    input: Node
+    keys: tuple[str, ...]
+    aggregates: tuple[tuple[str, AggregateCall], ...]
+
+    def __post_init__(self) -> None:
+        self.input.require(frozenset(self.keys))
+        for _, call in self.aggregates:
+            if call.argument is not None:
+                self.input.require(columns_of(call.argument))
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return tuple(self.input.field(key) for key in self.keys) + tuple(Field(name, call.type) for name, call in self.aggregates)
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.input,)
+
+
+@dataclass(frozen=True)
+class Sort(Node):
+    """Rows in the order of public columns; True means descending."""
+
+    input: Node
+    keys: tuple[tuple[str, bool], ...]
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return self.input.fields
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.input,)
+
+
+@dataclass(frozen=True)
+class Input(Node):
+    """What one owner computes alone and shares: the boundary from LOCAL to SECURE.
+
+    The owner runs `sql` (DuckDB, over its own tables and the study's public tables) and lays the result on a public grid: every
+    combination of the key columns' public values, the last key fastest, each with `slots` rows. Missing rows are padded and not
+    valid; a key combination with more than `slots` rows is refused. Key columns are public; the rest is shared with a null bit where
+    nullable; one `valid` bit a row says which rows are real.
+    """
+
+    name: str
+    owner: str
+    sql: str
+    keys: tuple[tuple[str, tuple[int, ...]], ...]
+    slots: int
+    columns: tuple[Field, ...]
+
+    def __post_init__(self) -> None:
+        if self.rows > min(ROWS_MAX, DOMAIN_CELLS_MAX if self.keys else ROWS_MAX):
+            raise Refused(
+                f"the grid of {self.name} has {self.rows} rows",
+                rule=f"at most {DOMAIN_CELLS_MAX} cells, {ROWS_MAX} rows",
+                do="declare smaller domains, or group by fewer keys",
+            )
+
+    @property
+    def rows(self) -> int:
+        return prod(len(values) for _, values in self.keys) * self.slots
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return self.columns
+
+
+@dataclass(frozen=True)
+class Concatenate(Node):
+    """The rows of several tables with the same columns, one after the other."""
+
+    parts: tuple[Node, ...]
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return self.parts[0].fields
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return self.parts
