@@ -7,6 +7,9 @@ import subprocess
 import sys
 import time
 
+import pytest
+
+import accord
 from tests.tidy.code import ROOMS, ROOT, File, imports, python_files
 
 IMPORT_SECONDS_MAX = 1.0
@@ -74,6 +77,11 @@ def test_a_room_loads_no_module_by_itself() -> None:
     assert rooms_that_import_themselves(python_files("src")) == []
     assert rooms_that_import_themselves([File("src/accord/mpc/__init__.py", "from accord.mpc.share import Share\n")])
     assert rooms_that_import_themselves([File("src/accord/mpc/__init__.py", "from .share import Share\n")])
+
+
+def test_the_package_refuses_names_it_lacks() -> None:
+    with pytest.raises(AttributeError, match="module 'accord' has no attribute 'stduy'"):
+        _ = accord.stduy
 
 
 def loaded_by(statement: str) -> set[str]:
