@@ -1,0 +1,121 @@
+"""The receipt of a run: what was agreed, checked and released, verifiable offline by anybody with the consortium's keys.
+
+It is made of the agreement with its approvals and of one signed statement per server. Under semi-honest security it does not prove
+that the servers computed honestly, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from accord.base import canonical
+from accord.base.errors import OurFault, Refused
+from accord.base.limits import SERVERS
+from accord.study.approval import Agreement, Approval, require_approved
+from accord.study.consortium import Consortium
+from accord.study.keys import PartyKeys, PublicKeys, is_signed
+
+PROVES = (
+    "what was agreed and signed by whom, which rules were checked, to whom something was released, and that the released values and the "
+    "inputs have not been exchanged since; under semi-honest security it does not prove that the servers computed honestly"
+)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What one server says of a run. `facts` are plain: hashes, commitments, rules, bounds, versions; never data."""
+
+    server: str
+    facts: dict[str, Any]
+    signature: bytes
+
+    @staticmethod
+    def message(server: str, facts: dict[str, Any]) -> bytes:
+        return canonical.digest("statement", server.encode(), canonical.encode(facts))
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """One run's receipt."""
+
+    run: str
+    agreement: Agreement
+    approvals: tuple[Approval, ...]
+    statements: tuple[Statement, ...]
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "proves": PROVES,
+            "run": self.run,
+            "agreement": self.agreement.document(),
+            "approvals": [one.document() for one in self.approvals],
+            "statements": [{"server": one.server, "facts": one.facts, "signature": one.signature.hex()} for one in self.statements],
+        }
+
+
+def state(keys: PartyKeys, facts: dict[str, Any]) -> Statement:
+    """This server's signed statement."""
+    return Statement(keys.party, facts, keys.sign(Statement.message(keys.party, facts)))
+
+
+def write(receipt: Receipt, path: Path) -> None:
+    """The canonical document, indented for reading."""
+    path.write_bytes(msgspec.json.format(canonical.encode(receipt.document()), indent=2) + b"\n")
+
+
+def read(path: Path) -> Receipt:
+    """Raises Refused where the file is no receipt."""
+    try:
+        document = msgspec.json.decode(path.read_bytes())
+        hashes = {name: bytes.fromhex(value) for name, value in document["agreement"].items()}
+        approvals = tuple(Approval(one["party"], bytes.fromhex(one["signature"])) for one in document["approvals"])
+        statements = tuple(Statement(one["server"], one["facts"], bytes.fromhex(one["signature"])) for one in document["statements"])
+        return Receipt(document["run"], Agreement(**hashes), approvals, statements)
+    except FileNotFoundError as error:
+        raise Refused("no such file", where=str(path)) from error
+    except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Refused("this file is no receipt, or is damaged", where=str(path), do="ask a server for its copy") from error
+
+
+def verify(receipt: Receipt, consortium: Consortium, required: Mapping[str, PublicKeys]) -> None:
+    """Return only if the receipt holds: approvals complete, three servers' statements signed and in agreement.
+
+    `required` are the owners and servers with their keys. Raises Refused naming what does not hold.
+    """
+    if receipt.agreement.consortium != consortium.digest():
+        raise Refused("this receipt is of another consortium", rule="the consortium's hash stands in the agreement")
+    require_approved(receipt.agreement, receipt.approvals, required)
+    servers = {one.server for one in receipt.statements}
+    if servers != {place.party for place in consortium.servers} or len(receipt.statements) != SERVERS:
+        raise Refused("the three servers' statements are not all here", rule="one signed statement of each server")
+    for one in receipt.statements:
+        _require_signed(one, consortium)
+    _require_same(receipt)
+
+
+def _require_signed(statement: Statement, consortium: Consortium) -> None:
+    message = _message(statement)
+    if not is_signed(consortium.keys_of(statement.server).signing, message, statement.signature):
+        raise Refused(f"the statement of {statement.server} is not signed by it, or was altered")
+
+
+def _message(statement: Statement) -> bytes:
+    try:
+        return Statement.message(statement.server, statement.facts)
+    except OurFault as error:
+        raise Refused(f"the statement of {statement.server} was altered: {error.what}") from error
+
+
+def _require_same(receipt: Receipt) -> None:
+    """All servers must speak of the same run, agreement, inputs and checks."""
+    expected = {"run": receipt.run, "agreement": receipt.agreement.document()}
+    first = receipt.statements[0].facts
+    for one in receipt.statements:
+        for name, value in {**expected, "inputs": first.get("inputs"), "checks": first.get("checks")}.items():
+            if one.facts.get(name) != value:
+                raise Refused(f"{one.server} states another {name} than this receipt", rule="the three statements agree")
