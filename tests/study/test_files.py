@@ -1,0 +1,140 @@
+"""Keys, consortium, ledger and receipt as files: they come back as they went, and damage is named."""
+
+import dataclasses
+import stat
+
+import pytest
+
+from accord.base.errors import Refused
+from accord.study import consortium as consortiums
+from accord.study import keys, receipt
+from accord.study.approval import Agreement, approve
+from accord.study.ledger import Ledger
+from accord.study.lifecycle import TRANSITIONS, Event, State, after
+
+
+def test_keys_come_back_and_are_never_overwritten(tmp_path):
+    made = keys.generate("alpha")
+    path = keys.save(made, tmp_path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert keys.load(tmp_path).public == made.public
+    with pytest.raises(Refused, match="keys are there already"):
+        keys.save(keys.generate("alpha"), tmp_path)
+    assert made.salt.hex() not in repr(made)
+
+
+def test_a_damaged_key_file_is_refused_without_showing_it(tmp_path):
+    path = keys.save(keys.generate("alpha"), tmp_path)
+    secret = keys.load(tmp_path).salt.hex()
+    path.write_text(path.read_text().replace('"signing"', '"sining"'))
+    with pytest.raises(Refused, match="this key file is damaged") as refusal:
+        keys.load(tmp_path)
+    assert secret not in str(refusal.value)
+
+
+def test_a_consortium_comes_back(tmp_path, consortium):
+    consortiums.write(consortium, tmp_path)
+    assert consortiums.read(tmp_path).digest() == consortium.digest()
+
+
+def test_a_consortium_with_a_short_key_is_refused(tmp_path, consortium):
+    path = consortiums.write(consortium, tmp_path)
+    path.write_text(path.read_text().replace(consortium.parties["beta"].signing.hex(), "abcd"))
+    with pytest.raises(Refused, match=r"consortium.toml parties\[1\]: signing is no key"):
+        consortiums.read(tmp_path)
+
+
+def test_a_ledger_grows_and_comes_back(tmp_path):
+    ledger = Ledger(tmp_path)
+    ledger.append("approved", {"study": "ab"})
+    ledger.append("ran", {"study": "ab", "run": "1"})
+    again = Ledger(tmp_path)
+    assert [one.event for one in again.entries] == ["approved", "ran"]
+    assert again.head == ledger.head
+    assert [one.number for one in again.find("ran", study="ab")] == [1]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda lines: [lines[0].replace(b"ab", b"ac"), *lines[1:]],
+        lambda lines: lines[1:],
+        lambda lines: [lines[1], lines[0], lines[2]],
+        lambda lines: [lines[0], lines[2]],
+        lambda lines: [lines[0], b"{}", lines[2]],
+        lambda lines: [lines[0], lines[1][:-3], lines[2]],
+    ],
+)
+def test_a_changed_missing_or_swapped_line_breaks_the_chain(tmp_path, damage):
+    ledger = Ledger(tmp_path)
+    for number in range(3):
+        ledger.append("ran", {"study": "ab", "run": str(number)})
+    ledger.path.write_bytes(b"\n".join(damage(ledger.path.read_bytes().splitlines())) + b"\n")
+    with pytest.raises(Refused, match="the ledger's chain is broken here"):
+        Ledger(tmp_path)
+
+
+@pytest.fixture
+def signed(party_keys, consortium):
+    agreement = Agreement(b"s" * 32, consortium.digest(), b"p" * 32, b"e" * 32)
+    facts = {"run": "r1", "agreement": agreement.document(), "inputs": {"wages.alpha": "00"}, "checks": ["minimum_count"]}
+    statements = tuple(receipt.state(party_keys[place.party], facts) for place in consortium.servers)
+    return receipt.Receipt("r1", agreement, tuple(approve(one, agreement) for one in party_keys.values()), statements)
+
+
+@pytest.fixture
+def required(consortium):
+    return dict(consortium.parties)
+
+
+def test_a_receipt_comes_back_and_verifies(tmp_path, signed, consortium, required):
+    receipt.write(signed, tmp_path / "receipt.json")
+    receipt.verify(receipt.read(tmp_path / "receipt.json"), consortium, required)
+
+
+def _with_facts(one, **facts):
+    return dataclasses.replace(one, facts={**one.facts, **facts})
+
+
+def _re_signed(one, party_keys, **facts):
+    return receipt.state(party_keys[one.server], {**one.facts, **facts})
+
+
+def test_an_altered_statement_is_named(signed, consortium, required):
+    altered = dataclasses.replace(signed, statements=(_with_facts(signed.statements[0], run="r2"), *signed.statements[1:]))
+    with pytest.raises(Refused, match="the statement of alpha is not signed by it, or was altered"):
+        receipt.verify(altered, consortium, required)
+
+
+@pytest.mark.parametrize("facts", [{"run": "r2"}, {"inputs": {}}, {"checks": []}])
+def test_a_server_that_states_something_else_is_named(signed, consortium, required, party_keys, facts):
+    other = dataclasses.replace(signed, statements=(*signed.statements[:2], _re_signed(signed.statements[2], party_keys, **facts)))
+    with pytest.raises(Refused, match="gamma states another"):
+        receipt.verify(other, consortium, required)
+
+
+def test_two_statements_of_one_server_do_not_make_three(signed, consortium, required):
+    doubled = dataclasses.replace(signed, statements=(signed.statements[0], signed.statements[0], signed.statements[2]))
+    with pytest.raises(Refused, match="three servers' statements are not all here"):
+        receipt.verify(doubled, consortium, required)
+
+
+def test_a_file_that_is_no_receipt_is_refused(tmp_path):
+    path = tmp_path / "receipt.json"
+    path.write_text("{}")
+    with pytest.raises(Refused, match="no receipt, or is damaged"):
+        receipt.read(path)
+
+
+def test_the_life_cycle_refuses_what_is_not_in_its_table():
+    for state in State:
+        for event in Event:
+            if event in TRANSITIONS[state]:
+                assert after(state, event) is TRANSITIONS[state][event]
+            else:
+                with pytest.raises(Refused, match=f"a study that is {state} cannot"):
+                    after(state, event)
+
+
+def test_a_changed_study_must_be_offered_anew():
+    assert after(State.SIGNED, Event.CHANGE) is State.DRAFT
