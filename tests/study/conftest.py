@@ -14,6 +14,7 @@ name = "wages"
 title = "Wages by region"
 purpose = "A test"
 expires = 2030-01-31
+servers = ["alpha", "beta", "gamma"]
 
 [domains.region]
 values = ["north", "south"]

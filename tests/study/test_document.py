@@ -15,6 +15,7 @@ def test_a_study_knows_its_owners_recipients_and_catalog(content):
     study = parse(content)
     assert study.owners == ("alpha", "beta")
     assert study.recipients == ("alpha", "beta")
+    assert study.parties == study.approvers == ("alpha", "beta", "gamma")
     assert study.catalog.tables["wages"].rows_max == (1000, 1000)
     assert study.catalog.publics["region"].rows == ((0, 0), (1, 1))
     assert study.catalog.publics["rate"].rows == ((0, 106), (1, 98))
@@ -53,6 +54,7 @@ def _without(content, *path):
         (lambda c: c["study"].update(security="active"), "security = 'active' (rule: one of semi-honest)"),
         (lambda c: c["study"].update(expires="soon"), "expires = soon (rule: a day as 2027-12-31)"),
         (lambda c: c["study"].update(name="No Name"), "cannot be a name"),
+        (lambda c: c["study"].update(servers=["alpha", "beta"]), "servers = alpha, beta (rule: three servers"),
         (lambda c: c["releases"][0].pop("rules"), "has no disclosure rule"),
         (lambda c: c["releases"][0].update(recipients=[]), "nobody would receive this release"),
         (lambda c: c["releases"].append(dict(c["releases"][0])), "two releases are named means"),

@@ -14,6 +14,7 @@ from typing import Any
 
 from accord.base import canonical
 from accord.base.errors import Refused
+from accord.base.limits import SERVERS
 from accord.base.names import Name, column_name
 from accord.plan.catalog import Catalog
 from accord.study.declarations import read_catalog
@@ -55,6 +56,7 @@ class Study:
     expires: datetime.date
     security: str
     profile: str
+    servers: tuple[str, ...]
     catalog: Catalog
     party_values: dict[str, str]
     queries: dict[str, str]
@@ -74,6 +76,16 @@ class Study:
     def owners(self) -> tuple[str, ...]:
         """Every party that owns a table, in the order of the tables."""
         return tuple(dict.fromkeys(owner for table in self.catalog.tables.values() for owner in table.owners))
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Everybody that the study names: owners, servers, recipients."""
+        return tuple(dict.fromkeys([*self.owners, *self.servers, *self.recipients]))
+
+    @property
+    def approvers(self) -> tuple[str, ...]:
+        """Whose approval a run needs: every owner and every server."""
+        return tuple(dict.fromkeys([*self.owners, *self.servers]))
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -112,6 +124,7 @@ def parse(document: dict[str, Any]) -> Study:
         expires=_date(head),
         security=_choice(head, "security", SECURITY, "active security is a later tier; only semi-honest is built"),
         profile=_choice(head, "profile", PROFILES, "choose the profile of your links"),
+        servers=_servers(head),
         catalog=catalog,
         party_values=party_values,
         queries=queries,
@@ -188,6 +201,18 @@ def _choice(head: Fields, name: str, allowed: tuple[str, ...], hint: str) -> str
     if value not in allowed:
         raise Refused(f"{name} = {value!r}", where=head.where, rule=f"one of {', '.join(allowed)}", do=hint)
     return value
+
+
+def _servers(head: Fields) -> tuple[str, ...]:
+    servers = tuple(Name(one) for one in head.texts("servers"))
+    if len(servers) != SERVERS or len(set(servers)) != SERVERS:
+        raise Refused(
+            f"servers = {', '.join(servers) or 'nobody'}",
+            where=head.where,
+            rule="three servers, run by three organisations",
+            do="name a third party that only computes, if there are two",
+        )
+    return servers
 
 
 def _plain(value: Any, where: str) -> Any:
