@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -30,7 +29,7 @@ def compiled(loop: Callable[..., None]) -> Callable[..., None]:
     """The loop as machine code, from Numba's cache on disk where it has been compiled before."""
     import numba
 
-    return numba.njit(nogil=True, cache=True)(loop)  # type: ignore[no-any-return]
+    return numba.njit(nogil=True, cache=True)(loop)
 
 
 def _plain(array: Column) -> Column:

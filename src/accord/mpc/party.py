@@ -21,12 +21,14 @@ from accord.wire.exchange import Exchange, Expected, Message, Payload
 class Profile:
     """What all servers must agree on before they start; part of the plan hash.
 
-    `block_rows` is a multiple of 64; `blocks_in_flight` blocks run between two waits.
+    `block_rows` is a multiple of 64; `blocks_in_flight` blocks run between two waits; `adder` names the network that
+    full sums of bits take (mpc/adder.py): "brent-kung" sends least, "sklansky" has fewest rounds.
     """
 
     name: str = "lan"
     block_rows: int = BLOCK_ROWS
     blocks_in_flight: int = BLOCKS_IN_FLIGHT
+    adder: str = "brent-kung"
 
 
 LAN = Profile()
