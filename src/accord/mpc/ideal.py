@@ -1,0 +1,116 @@
+"""Ideal twins: what each protocol computes, on plain values, so plainly that it needs no test.
+
+Numbers are int64 columns, words uint64 columns, conditions boolean columns; public arguments are those of the protocol. `TWINS`
+maps each protocol to its twin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from accord.base.ring import Column, Ring
+from accord.mpc import bits, compare, convert
+
+# ---- circuits on bits
+
+
+def and_bits(a: Column, b: Column) -> Column:
+    return a & b
+
+
+def or_bits(a: Column, b: Column) -> Column:
+    return a | b
+
+
+def select_bits(condition: Column, a: Column, b: Column) -> Column:
+    return np.where(condition, a, b)
+
+
+def all_bits(a: Column, *, width: int) -> Column:
+    return a == (1 << width) - 1
+
+
+# ---- conversions
+
+
+def bit_to_ring(b: Column, *, ring: Ring) -> Column:
+    return ring.encode(b)
+
+
+def to_bits(x: Column, *, bits: int) -> Column:
+    return Ring(bits).encode(x).astype(np.uint64)
+
+
+def to_ring(b: Column, *, ring: Ring) -> Column:
+    return ring.encode(b)
+
+
+def cast_up(x: Column, *, ring: Ring) -> Column:
+    return ring.encode(x)
+
+
+def carry(c: Column, r: Column, *, bits: int) -> Column:
+    """Of two summands in [0, 2^bits), bits ≤ 63."""
+    return (c + r) >> np.uint64(bits)
+
+
+# ---- comparisons
+
+
+def sign(x: Column, *, bits: int) -> Column:
+    return x < 0
+
+
+def less_than(x: Column, y: Column, *, bits: int) -> Column:
+    return x < y
+
+
+def is_zero(x: Column, *, bits: int) -> Column:
+    return x == 0
+
+
+def equality(x: Column, y: Column, *, bits: int) -> Column:
+    return x == y
+
+
+def minimum(x: Column, y: Column, *, bits: int) -> Column:
+    return np.minimum(x, y)
+
+
+def maximum(x: Column, y: Column, *, bits: int) -> Column:
+    return np.maximum(x, y)
+
+
+def less_than_bits(a: Column, b: Column) -> Column:
+    return a < b
+
+
+def equality_bits(a: Column, b: Column) -> Column:
+    return a == b
+
+
+TWINS: dict[Callable[..., Any], Callable[..., Column]] = {
+    bits.all_bits: all_bits,
+    bits.and_bits: and_bits,
+    bits.or_bits: or_bits,
+    bits.select_bits: select_bits,
+    compare.equality: equality,
+    compare.equality_bits: equality_bits,
+    compare.is_zero: is_zero,
+    compare.less_than: less_than,
+    compare.less_than_bits: less_than_bits,
+    compare.maximum: maximum,
+    compare.minimum: minimum,
+    compare.sign: sign,
+    convert.bit_to_ring: bit_to_ring,
+    convert.carry: carry,
+    convert.cast_up: cast_up,
+    convert.cast_up_signed: cast_up,
+    convert.to_bits: to_bits,
+    convert.to_ring: to_ring,
+    convert.to_ring_adder: to_ring,
+    convert.to_ring_direct: to_ring,
+}
