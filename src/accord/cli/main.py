@@ -1,0 +1,185 @@
+"""The command's words: each reads its arguments and hands over to the module that does the work."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from accord.cli import ending
+
+MAKE, AGREE, RUN, SHOW = "Make a study", "Agree on it", "Run it and read it", "See what there is"
+
+app = typer.Typer(
+    name="accord",
+    help="Statistics over data that its owners never share.",
+    epilog=ending.CODES,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+gallery = typer.Typer(help="Published systems, each as a study that runs.", rich_markup_mode="rich")
+app.add_typer(gallery, name="gallery", rich_help_panel=SHOW)
+
+Study = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder.", show_default=False)]
+
+
+@app.callback(invoke_without_command=True)
+def accord(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and end.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Print the trace of an error; may stand anywhere.")] = False,
+) -> None:
+    """Statistics over data that its owners never share."""
+    if version:
+        from accord import __version__
+
+        typer.echo(f"accord {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command(rich_help_panel=MAKE)
+def new(
+    name: Annotated[Path, typer.Argument(metavar="NAME", help="The study's name; a folder of this name is made.", show_default=False)],
+    owner: Annotated[
+        list[str], typer.Option(metavar="PARTY=FILE", help="An owner and its CSV or Parquet file; give it for each.", show_default=False)
+    ],
+    server: Annotated[
+        list[str] | None, typer.Option(metavar="PARTY", help="A party that computes; three in all. Default: the owners, or helper too.")
+    ] = None,
+) -> None:
+    """Write a study from the owners' own files: a template to read and edit."""
+    from accord.cli import new as command
+
+    command.new(name, owner, server or [])
+
+
+@app.command(rich_help_panel=MAKE)
+def check(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV or Parquet file.", show_default=False)],
+    study: Annotated[Path | None, typer.Option(metavar="STUDY", help="Default: the study in this folder.", show_default=False)] = None,
+    table: Annotated[str | None, typer.Option(metavar="TABLE", help="Default: the table that the file is meant for.")] = None,
+) -> None:
+    """Check a data file against its table's schema. Nothing leaves this machine."""
+    from accord.cli import check as command
+
+    command.check(file, study, table)
+
+
+@app.command(rich_help_panel=AGREE)
+def keys(
+    study: Study,
+    party: Annotated[list[str] | None, typer.Argument(metavar="[PARTY]…", help="Default: all that the study names.")] = None,
+) -> None:
+    """Make the keys of parties on this machine."""
+    from accord.cli import agree
+
+    agree.make_keys(study, party or [])
+
+
+@app.command(rich_help_panel=AGREE)
+def explain(study: Study) -> None:
+    """Say in plain words what a study computes, at what cost, and who learns what."""
+    from accord.cli import agree
+
+    agree.explain(study)
+
+
+@app.command(rich_help_panel=AGREE)
+def sign(
+    study: Study,
+    party: Annotated[list[str] | None, typer.Option(metavar="PARTY", help="Who signs; may be given again.", show_default=False)] = None,
+    all_local: Annotated[bool, typer.Option("--all-local", help="Every approver whose keys are on this machine signs.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="For scripts: sign without showing the explanation.")] = False,
+) -> None:
+    """Show the explanation, ask, and sign."""
+    from accord.cli import agree
+
+    agree.sign(study, party or [], all_local, yes)
+
+
+@app.command(rich_help_panel=RUN)
+def run(
+    study: Study,
+    runtime: Annotated[str, typer.Option(metavar="clear:|sim:|local:", help="Where it runs: see docs/how-to/run-a-server.md.")] = "local:",
+) -> None:
+    """Run a study.
+
+    local: three server processes over TLS; sim: all in one process; clear: no encryption at all, to check a question.
+    """
+    from accord.cli import results
+
+    results.run(study, runtime)
+
+
+@app.command("open", rich_help_panel=RUN)
+def open_result(
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help="A study (its newest run), or the folder of a run.", show_default=False)],
+    recipient: Annotated[str, typer.Option("--as", metavar="RECIPIENT", help="Whose key opens it.", show_default=False)],
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a CSV file instead of the screen.", show_default=False)] = None,
+) -> None:
+    """Decrypt what a recipient got, with its own key, on this machine."""
+    from accord.cli import results
+
+    results.open_result(result, recipient, csv)
+
+
+@app.command(rich_help_panel=RUN)
+def verify(
+    receipt: Annotated[Path, typer.Argument(metavar="RECEIPT", help="A receipt, a run's folder, or a study.", show_default=False)],
+    study: Annotated[Path | None, typer.Option(metavar="STUDY", help="The study, for a receipt that lies elsewhere.")] = None,
+) -> None:
+    """Check a receipt: signatures, approvals, and that its three servers agree. Needs no network."""
+    from accord.cli import results
+
+    results.verify(receipt, study)
+
+
+@app.command(rich_help_panel=SHOW)
+def status(study: Study) -> None:
+    """Say where a study stands: who has signed, who is missing, what has run."""
+    from accord.cli import agree
+
+    agree.status(study)
+
+
+@gallery.command("list")
+def gallery_list() -> None:
+    """Name what can be run."""
+    from accord.cli import gallery as command
+
+    command.show()
+
+
+@gallery.command("run")
+def gallery_run(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="See: accord gallery list.", show_default=False)],
+    data: Annotated[Path | None, typer.Option(metavar="PATH", help="Your own data; default: made up, seeded.", show_default=False)] = None,
+    runtime: Annotated[str, typer.Option(metavar="clear:|sim:|local:", help="Where it runs.")] = "local:",
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Run one, and compare its result with the plaintext oracle."""
+    from accord.cli import gallery as command
+
+    command.run(name, data, runtime, json)
+
+
+@app.command(rich_help_panel=SHOW)
+def demo(name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which of the gallery.")] = "trade") -> None:
+    """Watch a study happen, from preview to receipt."""
+    from accord.cli import gallery as command
+
+    command.demo(name)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command. Returns the exit code (see accord.cli.ending)."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    return ending.run(app, sys.argv[1:] if arguments is None else arguments)

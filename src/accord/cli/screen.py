@@ -1,0 +1,91 @@
+"""What a person sees: the two consoles, tables, and the phases of a run.
+
+Colours and moving bars are for terminals; a file or a pipe gets plain lines that are never cut.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from types import TracebackType
+from typing import IO, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+PLAIN_COLUMNS = 10_000
+"""The width of a pipe: wide enough that no table is cut."""
+
+PHASES = {
+    "check": "check the owners' files",
+    "share": "split the values into shares",
+    "connect": "connect the servers",
+    "compute": "compute on shares",
+    "release": "judge the rules and seal the results",
+    "receipt": "sign the receipt",
+}
+
+
+def console(stream: IO[str] | None = None) -> Console:
+    """A console on a stream (default: standard output)."""
+    file = stream or sys.stdout
+    return Console(file=file, highlight=False, soft_wrap=True, width=None if file.isatty() else PLAIN_COLUMNS)
+
+
+def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> Table:
+    """A table without frame. Columns named in `right` stand right-aligned."""
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
+    aligned = set(right)
+    for head in heads:
+        table.add_column(escape(head), justify="right" if head in aligned else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    return table
+
+
+def amount(size: float) -> str:
+    """Bytes for a person."""
+    for unit in ("B", "kB", "MB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} GB"
+
+
+class Phases:
+    """Shows a run's phases on stderr: a bar on a terminal, one line a finished phase elsewhere.
+
+    Used as a context and as the `progress` of a run: it is called with (name, done, total, who).
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self.finished: set[str] = set()
+        self.tasks: dict[str, TaskID] = {}
+        self.bar: Progress | None = None
+
+    def __enter__(self) -> Self:
+        if not self.quiet and sys.stderr.isatty():
+            columns = (TextColumn("{task.description}"), BarColumn(24), TextColumn("{task.fields[who]}"), TimeElapsedColumn())
+            self.bar = Progress(*columns, console=console(sys.stderr))
+            self.bar.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def __call__(self, phase: tuple[str, int, int, str]) -> None:
+        name, done, total, who = phase
+        if self.bar:
+            self._move(self.bar, name, done, total, who)
+        elif done >= total and name not in self.finished and not self.quiet:
+            print(f"{PHASES.get(name, name)}: done", file=sys.stderr, flush=True)
+            self.finished.add(name)
+
+    def _move(self, bar: Progress, name: str, done: int, total: int, who: str) -> None:
+        if name not in self.tasks:
+            self.tasks[name] = bar.add_task(f"{PHASES.get(name, name):<38}", total=total, who="")
+        bar.update(self.tasks[name], completed=done, total=total, who=escape(who) if done < total else "")
