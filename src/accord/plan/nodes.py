@@ -1,7 +1,7 @@
 """Relational nodes. A node is frozen, knows its columns and their types, and checks itself when made.
 
-A plan begins as Scan, Public, Filter, Project, Join, Aggregate and Sort. Placement replaces what one owner can do alone by
-`Input` leaves (the owner's own SQL) and `Concatenate`; what remains above them runs on shares.
+A plan begins as Scan, Public, Filter, Project, Join, Aggregate and Sort. Placement gathers what one owner can do alone under `Local`,
+then replaces it by `Input` leaves (the owner's own SQL) and `Concatenate`; what remains above them runs on shares.
 """
 
 from __future__ import annotations
@@ -141,7 +141,9 @@ class Join(Node):
         outer_left, outer_right = self.kind in ("right", "full"), self.kind in ("left", "full")
         sides = ((self.left, outer_left), (self.right, outer_right))
         return tuple(
-            Field(one.name, one.type.as_nullable(one.type.nullable or outer), one.public and not outer) for side, outer in sides for one in side.fields
+            Field(one.name, one.type.as_nullable(one.type.nullable or outer), one.public and not outer)
+            for side, outer in sides
+            for one in side.fields
         )
 
     @property
@@ -174,10 +176,25 @@ class Aggregate(Node):
 
 @dataclass(frozen=True)
 class Sort(Node):
-    """Rows in the order of public columns; True means descending."""
+    """Rows in the order of public columns; True means descending. A category is ordered by its text, NULL stands last."""
 
     input: Node
     keys: tuple[tuple[str, bool], ...]
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return self.input.fields
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.input,)
+
+
+@dataclass(frozen=True)
+class Local(Node):
+    """What each owner computes alone on its own rows; the rows of all owners together. A placed plan has none left."""
+
+    input: Node
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:

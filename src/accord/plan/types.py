@@ -31,7 +31,7 @@ class Type:
             raise Refused(
                 f"a value could reach {max(self.low, self.high, key=abs)}",
                 rule=f"secret values stay within ±2^{VALUE_BITS_MAX}",
-                do="narrow the declared bounds, or scale the quantity down in the owner's own step",
+                do="narrow the declared bounds, or bound the value with LEAST(…, a maximum)",
             )
 
     @property

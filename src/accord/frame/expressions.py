@@ -1,0 +1,323 @@
+"""SQL expressions of sqlglot's tree become typed plan expressions. One table says what is accepted, one what is nearest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from sqlglot import exp
+
+from accord.base.errors import Refused
+from accord.frame.places import at, shortened
+from accord.plan.expression import Call, ColumnRef, Expression
+from accord.plan.types import BOOL, DATE, DECIMAL, INT, Type
+from accord.plan.typing import boolean, call, cast, decimal, integer, null, quotient, text
+
+Columns = Mapping[tuple[str, str], Expression]
+"""(table alias, column), both in lower case, to the expression that it stands for."""
+
+TYPE = "accord_type"
+"""Where a translated node keeps its Type, for the oracle."""
+
+
+class Expressions:
+    """Translates the expressions of one SELECT.
+
+    `columns` says what its names mean; `replaced` pairs whole subtrees (group keys, aggregates) with what stands for them, and
+    `equated` maps a column on the NULL side of an outer join to the one that it was joined on.
+    """
+
+    def __init__(
+        self,
+        columns: Columns,
+        parameters: Mapping[str, str | int],
+        sql: str,
+        replaced: Sequence[tuple[exp.Expression, Expression]] = (),
+        equated: Mapping[str, str] | None = None,
+        grouped: bool = False,
+    ) -> None:
+        self.columns, self.parameters, self.sql, self.grouped = columns, parameters, sql, grouped
+        self.equated = equated or {}
+        self.replaced = list(replaced)
+
+    def translate(self, node: exp.Expression) -> Expression:
+        """The typed expression. Raises Refused with the place in the SQL."""
+        with at(node, self.sql):
+            found = self._replacement(node) or self._built(node)
+        node.meta[TYPE] = found.type
+        return found
+
+    def condition(self, node: exp.Expression) -> Expression:
+        """As `translate`, for WHERE, HAVING and ON."""
+        with at(node, self.sql):
+            found = call("and", self.translate(node))
+        return found.arguments[0] if isinstance(found, Call) else found
+
+    def all(self, nodes: Sequence[exp.Expression]) -> list[Expression]:
+        return [self.translate(one) for one in nodes]
+
+    def _replacement(self, node: exp.Expression) -> Expression | None:
+        for original, stands in self.replaced:
+            if original == node:
+                for source, copy in zip(original.walk(), node.walk(), strict=True):
+                    copy.meta.update({TYPE: source.meta[TYPE]} if TYPE in source.meta else {})
+                return stands
+        return None
+
+    def _built(self, node: exp.Expression) -> Expression:
+        accepted = _accepted(node)
+        if accepted is None:
+            raise refusal(node)
+        return accepted(self, node)
+
+    def resolve(self, table: str, name: str) -> Expression:
+        """What a column name stands for."""
+        found = [one for (alias, column), one in self.columns.items() if column == name.lower() and table.lower() in ("", alias)]
+        if self.grouped:
+            raise Refused(
+                f"column {name} is neither grouped nor aggregated",
+                rule="after GROUP BY only its keys and aggregates remain",
+                do=f"add {name} to GROUP BY, or take MIN({name})",
+            )
+        if len(found) != 1:
+            known = ", ".join(dict.fromkeys(column for _, column in self.columns))
+            raise Refused(f"{'no column' if not found else 'more than one column'} {name!r} here", do=f"the columns are {known}")
+        return found[0]
+
+
+Translation = Callable[[Expressions, Any], Expression]
+
+
+def _accepted(node: exp.Expression) -> Translation | None:
+    return next((ACCEPTED[kind] for kind in type(node).__mro__ if kind in ACCEPTED), None)
+
+
+def refusal(node: exp.Expression) -> Refused:
+    """The refusal of a construct, with the nearest form."""
+    for kind, (what, nearest) in NEAREST.items():
+        if isinstance(node, kind):
+            return Refused(what, do=nearest)
+    name = node.name if isinstance(node, exp.Anonymous) else node.key.upper()
+    return Refused(f"{name} is not supported: {shortened(node)}", do="docs/reference/sql.md lists what is")
+
+
+# ---- leaves
+
+
+def _column(into: Expressions, node: exp.Expression) -> Expression:
+    table = node.table if isinstance(node, exp.Column) else ""
+    return into.resolve(table, node.name)
+
+
+def _literal(_: Expressions, node: exp.Literal) -> Expression:
+    if node.is_string:
+        return text(node.this)
+    try:
+        number = Decimal(node.this)
+    except ArithmeticError:
+        raise Refused(f"{node.this} is no number") from None
+    exponent = number.as_tuple().exponent
+    if "e" in node.this.lower() or not isinstance(exponent, int):
+        raise Refused(f"the floating-point constant {node.this}", rule="numbers are integers and decimals", do="write its digits out")
+    if "." not in node.this:
+        return integer(int(number))
+    return decimal(int(number.scaleb(-exponent)), -exponent)
+
+
+def _parameter(into: Expressions, node: exp.Expression) -> Expression:
+    name = node.name
+    if name not in into.parameters:
+        known = ", ".join(f":{one}" for one in into.parameters) or "none"
+        raise Refused(f"no value for :{name}", rule=f"given are {known}", do="name a parameter that is given, as in :recipient")
+    value = into.parameters[name]
+    return integer(value) if isinstance(value, int) else text(value)
+
+
+def _cast(into: Expressions, node: exp.Cast) -> Expression:
+    argument, target = into.translate(node.this), _target(node.to)
+    if target.kind == INT and isinstance(argument, Call) and argument.function == "floor_divide":
+        return argument
+    return cast(argument, target)
+
+
+def _target(to: exp.DataType) -> Type:
+    kinds = exp.DataType.Type
+    if to.this in (kinds.INT, kinds.BIGINT, kinds.SMALLINT, kinds.TINYINT, kinds.INT128):
+        return Type(INT)
+    if to.this in (kinds.DECIMAL,):
+        sizes = [int(one.name) for one in to.expressions]
+        return Type(DECIMAL, scale=sizes[1] if len(sizes) > 1 else 0 if sizes else 3)
+    if to.this == kinds.BOOLEAN:
+        return Type(BOOL)
+    if to.this == kinds.DATE:
+        return Type(DATE)
+    nearest = "use DECIMAL(18, 4): results are exact" if to.this in (kinds.DOUBLE, kinds.FLOAT) else "use CASE to say which value becomes which"
+    raise Refused(f"CAST to {to.sql('duckdb')}", rule="BIGINT, DECIMAL(p, s), BOOLEAN and DATE", do=nearest)
+
+
+# ---- calls
+
+
+def _binary(function: str) -> Translation:
+    return lambda into, node: call(function, into.translate(node.this), into.translate(node.expression))
+
+
+def _unary(function: str) -> Translation:
+    return lambda into, node: call(function, into.translate(node.this))
+
+
+def _many(function: str) -> Translation:
+    return lambda into, node: call(function, *into.all([node.this, *node.expressions]))
+
+
+def _connected(function: str) -> Translation:
+    """AND and OR, flat: a long chain is one call."""
+    return lambda into, node: call(function, *into.all(list(node.flatten())))
+
+
+def _is(into: Expressions, node: exp.Is) -> Expression:
+    what = into.translate(node.this)
+    if isinstance(node.expression, exp.Null):
+        return call("is_null", what)
+    if isinstance(node.expression, exp.Boolean):
+        held = what if node.expression.this else call("not", what)
+        return call("coalesce", held, boolean(False))
+    raise Refused("IS with something else than NULL, TRUE or FALSE", do="compare with =")
+
+
+def _between(into: Expressions, node: exp.Between) -> Expression:
+    value, low, high = into.all([node.this, node.args["low"], node.args["high"]])
+    return call("and", call("ge", value, low), call("le", value, high))
+
+
+def _in(into: Expressions, node: exp.In) -> Expression:
+    if node.args.get("query") or node.args.get("unnest") or node.args.get("field"):
+        raise Refused("IN with a subquery", do="JOIN the subquery on its column, or list the values: IN ('a', 'b')")
+    value = into.translate(node.this)
+    equal = [call("eq", value, one) for one in into.all(node.expressions)]
+    return call("or", *equal) if len(equal) > 1 else equal[0]
+
+
+def _case(into: Expressions, node: exp.Case) -> Expression:
+    arguments = []
+    for one in node.args["ifs"]:
+        condition = into.translate(one.this)
+        arguments += [call("eq", into.translate(node.this), condition) if node.this else condition, into.translate(one.args["true"])]
+    otherwise = node.args.get("default")
+    return call("case", *arguments, into.translate(otherwise) if otherwise else null())
+
+
+def _if(into: Expressions, node: exp.If) -> Expression:
+    otherwise = node.args.get("false")
+    return call("case", into.translate(node.this), into.translate(node.args["true"]), into.translate(otherwise) if otherwise else null())
+
+
+def _coalesce(into: Expressions, node: exp.Coalesce) -> Expression:
+    arguments = into.all([node.this, *node.expressions])
+    names = {one.name for one in arguments if isinstance(one, ColumnRef)}
+    kept = [one for one in arguments if not (isinstance(one, ColumnRef) and into.equated.get(one.name) in names)]
+    return call("coalesce", *kept)
+
+
+def _nullif(into: Expressions, node: exp.Nullif) -> Expression:
+    left, right = into.translate(node.this), into.translate(node.expression)
+    return call("case", call("eq", left, right), null(), left)
+
+
+def _round(into: Expressions, node: exp.Round) -> Expression:
+    decimals = node.args.get("decimals")
+    return call("round", into.translate(node.this), into.translate(decimals) if decimals else integer(0))
+
+
+def _floor(into: Expressions, node: exp.Floor) -> Expression:
+    inner = node.this.unnest()
+    if not isinstance(inner, exp.Div):
+        raise Refused("FLOOR of something else than a quotient", do="use x // y of integers, or ROUND(x, digits)")
+    return call("floor_divide", into.translate(inner.this), into.translate(inner.expression))
+
+
+def _date(into: Expressions, node: exp.Expression) -> Expression:
+    if not (isinstance(node.this, exp.Literal) and node.this.is_string):
+        raise Refused("DATE of something else than a constant", do="write it as DATE '2024-12-31'")
+    return cast(into.translate(node.this), Type(DATE))
+
+
+def average(total: Expression, count: Expression, of: Type) -> Expression:
+    """SUM / COUNT as an average of values of type `of`: between the least and the greatest of them."""
+    scale = of.scale + 4
+    return quotient(total, count, scale, (of.low * 10**4, of.high * 10**4))
+
+
+ACCEPTED: dict[type[Any], Translation] = {
+    exp.Column: _column,
+    exp.TableColumn: _column,
+    exp.Literal: _literal,
+    exp.Boolean: lambda _, node: boolean(node.this),
+    exp.Null: lambda _, node: null(),
+    exp.Placeholder: _parameter,
+    exp.Parameter: _parameter,
+    exp.Paren: lambda into, node: into.translate(node.this),
+    exp.Add: _binary("add"),
+    exp.Sub: _binary("subtract"),
+    exp.Mul: _binary("multiply"),
+    exp.Div: _binary("divide"),
+    exp.IntDiv: _binary("floor_divide"),
+    exp.Neg: _unary("negate"),
+    exp.Abs: _unary("abs"),
+    exp.EQ: _binary("eq"),
+    exp.NEQ: _binary("ne"),
+    exp.LT: _binary("lt"),
+    exp.LTE: _binary("le"),
+    exp.GT: _binary("gt"),
+    exp.GTE: _binary("ge"),
+    exp.Between: _between,
+    exp.In: _in,
+    exp.And: _connected("and"),
+    exp.Or: _connected("or"),
+    exp.Not: _unary("not"),
+    exp.Is: _is,
+    exp.Case: _case,
+    exp.If: _if,
+    exp.Coalesce: _coalesce,
+    exp.Nullif: _nullif,
+    exp.Least: _many("least"),
+    exp.Greatest: _many("greatest"),
+    exp.Round: _round,
+    exp.Floor: _floor,
+    exp.Cast: _cast,
+    exp.Date: _date,
+    exp.TsOrDsToDate: _date,
+}
+"""sqlglot's node to its translation; a node of a subclass counts as its parent."""
+
+NEAREST: dict[type[Any], tuple[str, str]] = {
+    exp.Window: ("a window function (OVER)", "compute the aggregate with GROUP BY and JOIN it back"),
+    exp.Subquery: ("a subquery inside an expression", "put it in FROM or WITH and JOIN it on public columns"),
+    exp.Select: ("a subquery inside an expression", "put it in FROM or WITH and JOIN it on public columns"),
+    exp.Exists: ("EXISTS", "JOIN the subquery on public columns"),
+    exp.Mod: ("% (remainder)", "write x - x // y * y"),
+    exp.Like: ("LIKE on text", "declare the column as a category and list the values: IN ('a', 'b')"),
+    exp.ILike: ("ILIKE on text", "declare the column as a category and list the values: IN ('a', 'b')"),
+    exp.NullSafeEQ: ("IS NOT DISTINCT FROM", "write a = b OR (a IS NULL AND b IS NULL)"),
+    exp.NullSafeNEQ: ("IS DISTINCT FROM", "write a <> b OR (a IS NULL) <> (b IS NULL)"),
+    exp.Interval: ("INTERVAL", "add days as an integer: day + 30"),
+    exp.Extract: ("a part of a date", "compare with dates, or declare the year as a column of its own"),
+    exp.Year: ("a part of a date", "compare with dates, or declare the year as a column of its own"),
+    exp.Month: ("a part of a date", "compare with dates, or declare the month as a column of its own"),
+    exp.Median: ("MEDIAN", "count values below declared cut points: COUNT(*) FILTER (WHERE x < 10)"),
+    exp.Quantile: ("QUANTILE", "count values below declared cut points: COUNT(*) FILTER (WHERE x < 10)"),
+    exp.Stddev: ("STDDEV", "take SUM(x), SUM(x * x) and COUNT(x); the recipient finishes the arithmetic"),
+    exp.Variance: ("VARIANCE", "take SUM(x), SUM(x * x) and COUNT(x); the recipient finishes the arithmetic"),
+    exp.ArrayAgg: ("ARRAY_AGG", "take SUM, COUNT, MIN, MAX or AVG"),
+    exp.AggFunc: ("this aggregate, or an aggregate here", "SUM, COUNT, MIN, MAX and AVG in SELECT, HAVING or ORDER BY, not inside each other"),
+    exp.Sqrt: ("SQRT", "release the square; the recipient finishes the arithmetic"),
+    exp.Pow: ("a power", "write x * x"),
+    exp.DPipe: ("|| (joining text)", "release both columns"),
+    exp.Concat: ("CONCAT", "release both columns"),
+    exp.Lower: ("LOWER on text", "declare the values as they stand, or derive the column in the owner's own file"),
+    exp.Upper: ("UPPER on text", "declare the values as they stand, or derive the column in the owner's own file"),
+    exp.Rand: ("RANDOM", "nothing here is random"),
+    exp.Star: ("* here", "name the columns"),
+}
+"""What people write that is refused, in words, and the nearest supported form."""

@@ -1,0 +1,181 @@
+"""Expressions on plain columns: what every function means, said once in NumPy. The twin of the secure lowering.
+
+A plain column is a pair of arrays: integer forms (see Type; 0 where NULL) and whether each is NULL. Used to fold constants, to
+compute public tables at plan time, and as the oracle that `lower` is compared with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accord.plan.expression import Call, ColumnRef, Expression, Literal
+from accord.plan.types import CATEGORY, Type
+
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+
+
+class Plain(NamedTuple):
+    """A plain column."""
+
+    values: Integers
+    nulls: Flags
+
+    def take(self, rows: NDArray[Any]) -> Plain:
+        return Plain(self.values[rows], self.nulls[rows])
+
+    @staticmethod
+    def of(values: NDArray[Any], nulls: NDArray[Any]) -> Plain:
+        """NULL has the value 0."""
+        return Plain(np.where(nulls, 0, values).astype(np.int64), nulls.astype(np.bool_))
+
+
+def evaluate(expression: Expression, columns: Mapping[str, Plain], rows: int) -> Plain:
+    """The expression's value in each row. Needs: every column that it names, each of `rows` rows."""
+    if isinstance(expression, ColumnRef):
+        return columns[expression.name]
+    if isinstance(expression, Literal):
+        missing = expression.value is None
+        return Plain(np.full(rows, expression.value or 0, np.int64), np.full(rows, missing, np.bool_))
+    assert isinstance(expression, Call)
+    arguments = [evaluate(argument, columns, rows) for argument in expression.arguments]
+    return MEANINGS[expression.function](expression, *arguments)
+
+
+def _strict(compute: Callable[..., Any]) -> Callable[..., Plain]:
+    """A function that is NULL wherever an argument is."""
+
+    def meaning(_: Call, *arguments: Plain) -> Plain:
+        nulls = np.logical_or.reduce([one.nulls for one in arguments])
+        return Plain.of(compute(*(one.values for one in arguments)), nulls)
+
+    return meaning
+
+
+def _and(_: Call, *arguments: Plain) -> Plain:
+    false = np.logical_or.reduce([(one.values == 0) & ~one.nulls for one in arguments])
+    nulls = np.logical_or.reduce([one.nulls for one in arguments]) & ~false
+    return Plain.of(~false, nulls)
+
+
+def _or(_: Call, *arguments: Plain) -> Plain:
+    true = np.logical_or.reduce([(one.values != 0) & ~one.nulls for one in arguments])
+    nulls = np.logical_or.reduce([one.nulls for one in arguments]) & ~true
+    return Plain.of(true, nulls)
+
+
+def _is_null(_: Call, argument: Plain) -> Plain:
+    return Plain(argument.nulls.astype(np.int64), np.zeros_like(argument.nulls))
+
+
+def _case(_: Call, *arguments: Plain) -> Plain:
+    values, nulls = arguments[-1]
+    for condition, value in reversed(list(zip(arguments[:-1:2], arguments[1:-1:2], strict=True))):
+        holds = (condition.values != 0) & ~condition.nulls
+        values, nulls = np.where(holds, value.values, values), np.where(holds, value.nulls, nulls)
+    return Plain.of(values, nulls)
+
+
+def _coalesce(_: Call, *arguments: Plain) -> Plain:
+    values, nulls = arguments[-1]
+    for one in reversed(arguments[:-1]):
+        values, nulls = np.where(one.nulls, values, one.values), one.nulls & nulls
+    return Plain.of(values, nulls)
+
+
+def _extreme(pick: Callable[[Integers, Integers], Integers]) -> Callable[..., Plain]:
+    """LEAST and GREATEST pass over NULLs."""
+
+    def meaning(_: Call, *arguments: Plain) -> Plain:
+        values, nulls = arguments[0]
+        for one in arguments[1:]:
+            both = np.asarray(pick(values, one.values))
+            values = np.where(nulls, one.values, np.where(one.nulls, values, both))
+            nulls = nulls & one.nulls
+        return Plain.of(values, nulls)
+
+    return meaning
+
+
+def half_away(numerator: int, denominator: int) -> int:
+    """The quotient rounded to the nearest integer, halves away from zero. Needs: denominator ≠ 0."""
+    magnitude = (2 * abs(numerator) + abs(denominator)) // (2 * abs(denominator))
+    return magnitude if (numerator < 0) == (denominator < 0) else -magnitude
+
+
+def quotient_factors(result: Type, left: Type, right: Type) -> tuple[int, int]:
+    """What to multiply numerator and denominator by so that their rounded quotient has the result's scale."""
+    digits = result.scale + right.scale - left.scale
+    return 10 ** max(digits, 0), 10 ** max(-digits, 0)
+
+
+def _divide(call: Call, left: Plain, right: Plain) -> Plain:
+    up, down = quotient_factors(call.type, call.arguments[0].type, call.arguments[1].type)
+    nulls = left.nulls | right.nulls | (right.values == 0)
+    pairs = zip(left.values.tolist(), right.values.tolist(), nulls.tolist(), strict=True)
+    return Plain.of(np.array([0 if null else half_away(x * up, y * down) for x, y, null in pairs], np.int64), nulls)
+
+
+def _floor_divide(_: Call, left: Plain, right: Plain) -> Plain:
+    nulls = left.nulls | right.nulls | (right.values == 0)
+    return Plain.of(left.values // np.where(nulls, 1, right.values), nulls)
+
+
+def _rescale(values: Integers, digits: int) -> Integers:
+    """Units of 10^-s as units of 10^-(s + digits), rounded half away from zero."""
+    if digits >= 0:
+        return values * np.int64(10**digits)
+    unit = np.int64(10**-digits)
+    return np.sign(values) * ((2 * np.abs(values) + unit) // (2 * unit))
+
+
+def _round(call: Call, argument: Plain, _: Plain) -> Plain:
+    return Plain.of(_rescale(argument.values, call.type.scale - call.arguments[0].type.scale), argument.nulls)
+
+
+def _cast(call: Call, argument: Plain) -> Plain:
+    before, after = call.arguments[0].type, call.type
+    if after.kind == CATEGORY:
+        codes = np.array(recoding(before, after), np.int64)
+        return Plain.of(codes[argument.values], argument.nulls)
+    if after.kind == "bool":
+        return Plain.of(argument.values != 0, argument.nulls)
+    return Plain.of(_rescale(argument.values, after.scale - before.scale), argument.nulls)
+
+
+def recoding(before: Type, after: Type) -> list[int]:
+    """The code in `after` of each value of `before`. Needs: `after` has them all."""
+    places = {value: code for code, value in enumerate(after.values)}
+    return [places[value] for value in before.values]
+
+
+MEANINGS: dict[str, Callable[..., Plain]] = {
+    "add": _strict(np.add),
+    "subtract": _strict(np.subtract),
+    "multiply": _strict(np.multiply),
+    "negate": _strict(np.negative),
+    "abs": _strict(np.abs),
+    "divide": _divide,
+    "floor_divide": _floor_divide,
+    "round": _round,
+    "eq": _strict(np.equal),
+    "ne": _strict(np.not_equal),
+    "lt": _strict(np.less),
+    "le": _strict(np.less_equal),
+    "gt": _strict(np.greater),
+    "ge": _strict(np.greater_equal),
+    "and": _and,
+    "or": _or,
+    "not": _strict(lambda values: values == 0),
+    "is_null": _is_null,
+    "case": _case,
+    "coalesce": _coalesce,
+    "least": _extreme(np.minimum),
+    "greatest": _extreme(np.maximum),
+    "cast": _cast,
+}
+"""Function name to its meaning: the call itself, then its arguments' columns."""

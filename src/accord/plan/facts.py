@@ -1,0 +1,168 @@
+"""What is known of a plan before it runs: whose rows it holds, which columns tell them apart, how many rows share a key."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+from typing import Any
+
+from accord.base.errors import OurFault
+from accord.plan.catalog import Catalog, TableInfo
+from accord.plan.expression import ColumnRef
+from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Local, Node, Project, Public, Scan, Sort
+from accord.plan.typing import domain
+
+Keys = frozenset[str]
+
+
+def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
+    """The same step over other inputs; the node itself where they are the same."""
+    if all(new is old for new, old in zip(inputs, node.inputs, strict=True)):
+        return node
+    if isinstance(node, Join):
+        return replace(node, left=inputs[0], right=inputs[1])
+    if isinstance(node, Concatenate):
+        return replace(node, parts=inputs)
+    changed: Any = {"input": inputs[0]}
+    return replace(node, **changed)
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Every node, inputs first; a node that is used twice comes once."""
+    seen: set[int] = set()
+
+    def visit(one: Node) -> Iterator[Node]:
+        if id(one) not in seen:
+            seen.add(id(one))
+            for below in one.inputs:
+                yield from visit(below)
+            yield one
+
+    return visit(node)
+
+
+def tables_of(node: Node) -> tuple[str, ...]:
+    """The owners' tables that a plan reads, in order."""
+    return tuple(dict.fromkeys(one.table for one in walk(node) if isinstance(one, Scan)))
+
+
+def table_info(catalog: Catalog, name: str) -> TableInfo:
+    found = catalog.table(name)
+    if not isinstance(found, TableInfo):
+        raise OurFault(f"{name} is no owner's table")
+    return found
+
+
+def owners_of(node: Node, catalog: Catalog) -> tuple[str, ...]:
+    """Whose rows a plan reads, in order of appearance."""
+    return tuple(dict.fromkeys(owner for name in tables_of(node) for owner in table_info(catalog, name).owners))
+
+
+def renamed(node: Project, names: Keys) -> dict[str, str]:
+    """Input column to output column, for those of `names` that pass through a projection."""
+    found: dict[str, str] = {}
+    for name, expression in node.columns:
+        if isinstance(expression, ColumnRef) and expression.name in names:
+            found.setdefault(expression.name, name)
+    return found
+
+
+def owner_columns(node: Node, catalog: Catalog) -> dict[str, str]:
+    """Columns that hold the owner's own value in each of its rows, each with the table that declares it."""
+    if isinstance(node, Scan):
+        column = table_info(catalog, node.table).owner_column
+        return {column: node.table} if column in {field.name for field in node.fields} and column else {}
+    below = [owner_columns(one, catalog) for one in node.inputs]
+    if isinstance(node, Project):
+        return {new: below[0][old] for old, new in renamed(node, frozenset(below[0])).items()}
+    if isinstance(node, Aggregate):
+        return {name: table for name, table in below[0].items() if name in node.keys}
+    if isinstance(node, Join) and node.kind in ("left", "right", "full"):
+        return below[0] if node.kind == "left" else below[1] if node.kind == "right" else {}
+    return {name: table for one in below for name, table in one.items()}
+
+
+def grid_keys(node: Node) -> Keys | None:
+    """Columns with public domains that tell the rows apart, one row each; None where rows are not so told apart."""
+    if isinstance(node, Aggregate):
+        return frozenset(node.keys) if all(has_domain(node, key) for key in node.keys) else None
+    if isinstance(node, Filter | Sort | Local):
+        return grid_keys(node.inputs[0])
+    if isinstance(node, Project):
+        below = grid_keys(node.input)
+        names = renamed(node, below or frozenset())
+        return frozenset(names.values()) if below is not None and len(names) == len(below) else None
+    if isinstance(node, Join) and node.kind in ("inner", "left"):
+        below = grid_keys(node.left)
+        return below if below is not None and _is_unique(node.right, frozenset(right for _, right in node.on)) else None
+    return None
+
+
+def has_domain(node: Node, name: str) -> bool:
+    """Whether a column can be laid out in public: few values, and never NULL."""
+    type = node.field(name).type
+    return domain(type) is not None and not type.nullable
+
+
+def _is_unique(node: Node, names: Keys) -> bool:
+    if isinstance(node, Public):
+        return most_rows(node, names) <= 1
+    keys = grid_keys(node)
+    return keys is not None and keys <= names
+
+
+def most_rows(node: Public, names: Keys) -> int:
+    """The largest number of rows that agree on some columns."""
+    places = [place for place, field in enumerate(node.fields) if field.name in names]
+    return max(Counter(tuple(row[place] for place in places) for row in node.rows).values(), default=0)
+
+
+def rows_max(node: Node, keys: Keys, catalog: Catalog, owner: str | None = None) -> int:
+    """At most so many rows agree on the columns `keys`; with `owner`, counting that owner's rows alone."""
+    if isinstance(node, Public):
+        return most_rows(node, keys)
+    if isinstance(node, Scan):
+        return _scan_rows(node, keys, catalog, owner)
+    if isinstance(node, Input):
+        return node.slots * prod(len(values) for name, values in node.keys if name not in keys)
+    if isinstance(node, Concatenate):
+        return sum(rows_max(part, keys, catalog, owner) for part in node.parts)
+    if isinstance(node, Project):
+        through = frozenset(expression.name for name, expression in node.columns if name in keys and isinstance(expression, ColumnRef))
+        return rows_max(node.input, through, catalog, owner)
+    if isinstance(node, Aggregate):
+        return _aggregate_rows(node, keys, catalog, owner)
+    if isinstance(node, Join):
+        return _join_rows(node, keys, catalog, owner)
+    return rows_max(node.inputs[0], keys, catalog, owner)
+
+
+def _scan_rows(node: Scan, keys: Keys, catalog: Catalog, owner: str | None) -> int:
+    info = table_info(catalog, node.table)
+    counts = [rows for name, rows in zip(info.owners, info.rows_max, strict=True) if owner in (None, name)]
+    return max(counts, default=0) if info.owner_column in keys else sum(counts)
+
+
+def _aggregate_rows(node: Aggregate, keys: Keys, catalog: Catalog, owner: str | None) -> int:
+    rest = [name for name in node.keys if name not in keys]
+    below = max(rows_max(node.input, keys & frozenset(node.keys), catalog, owner), 1 if not node.keys else 0)
+    domains = [domain(node.field(name).type) for name in rest]
+    if any(one is None for one in domains):
+        return below
+    return min(below, prod(len(one) + node.field(name).type.nullable for name, one in zip(rest, domains, strict=True) if one is not None))
+
+
+def _join_rows(node: Join, keys: Keys, catalog: Catalog, owner: str | None) -> int:
+    lefts, rights = (frozenset(field.name for field in side.fields) for side in (node.left, node.right))
+    from_left = (keys & lefts) | {left for left, right in node.on if right in keys and node.kind == "inner"}
+    from_right = (keys & rights) | {right for left, right in node.on if left in keys and node.kind in ("inner", "left")}
+    each_left = rows_max(node.left, from_left, catalog, owner)
+    matches = rows_max(node.right, from_right | {right for _, right in node.on}, catalog, owner)
+    if node.kind == "left":
+        return each_left * max(matches, 1)
+    if node.kind not in ("inner", "cross"):
+        return each_left * max(matches, 1) + rows_max(node.right, keys & rights, catalog, owner)
+    each_right = rows_max(node.right, from_right, catalog, owner)
+    return min(each_left * matches, each_right * rows_max(node.left, from_left | {left for left, _ in node.on}, catalog, owner))

@@ -1,0 +1,451 @@
+"""Builders that infer a type, or refuse with the reason and the nearest form that would do.
+
+What a built expression promises to those who run it:
+- arguments of add, subtract, comparisons, case, coalesce, least and greatest have one scale and one domain: a `cast` call
+  changes an argument's scale (exactly, upwards) or its category's domain where needed;
+- a call of literals is a literal; `round` of `divide` is a `divide` of that scale, so that it is rounded once;
+- coalesce and case end at the first argument that decides;
+- the type's range holds for every row that is not NULL; NULL has the value 0 whatever the range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import date
+from difflib import get_close_matches
+from itertools import product
+
+from accord.base.errors import OurFault, Refused
+from accord.base.limits import CATEGORY_VALUES_MAX, VALUE_BITS_MAX
+from accord.plan.evaluate import evaluate, half_away, quotient_factors, recoding
+from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal
+from accord.plan.nodes import Field
+from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, INT, TEXT, Type
+
+DIVIDE_DIGITS = 4
+"""`/` and AVG have this many decimals more than what is divided."""
+EPOCH = date(1970, 1, 1)
+NUMBERS = (INT, DECIMAL)
+COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+_SIGNS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "add": "+", "subtract": "-", "multiply": "*"}
+_DATE_BOUNDS = (-719_162, 2_932_896)
+
+
+def column(field: Field) -> ColumnRef:
+    """A reference to a column of a table."""
+    return ColumnRef(field.type, field.name)
+
+
+def integer(value: int) -> Literal:
+    return Literal(Type(INT, value, value), value)
+
+
+def decimal(digits: int, scale: int) -> Literal:
+    """The constant digits · 10^-scale."""
+    return Literal(Type(DECIMAL, digits, digits, scale), digits)
+
+
+def boolean(value: bool) -> Literal:
+    return Literal(Type(BOOL, int(value), int(value)), int(value))
+
+
+def text(value: str) -> Literal:
+    """A string constant: a category of its own until it meets another."""
+    return Literal(Type(CATEGORY, 0, 0, 0, (value,)), 0)
+
+
+def day(value: date) -> Literal:
+    days = (value - EPOCH).days
+    return Literal(Type(DATE, days, days), days)
+
+
+def null(like: Type | None = None) -> Literal:
+    """NULL, of a type that it may take from its neighbours."""
+    return Literal(replace(like, nullable=True) if like else Type(INT, 0, 0, nullable=True), None)
+
+
+def call(function: str, *arguments: Expression) -> Expression:
+    """The call with its inferred type. Raises Refused, with the nearest form, where there is none."""
+    built = _BUILDERS[function](function, *arguments)
+    if isinstance(built, Call) and all(isinstance(one, Literal) for one in built.arguments):
+        return _folded(built)
+    return built
+
+
+def cast(argument: Expression, target: Type) -> Expression:
+    """The argument in another kind: numbers of any scale (rounded half away from zero), bool to and from int, a string to a date."""
+    kind = argument.type.kind
+    if _is_null(argument):
+        return null(target)
+    if kind == target.kind and kind not in (DECIMAL, CATEGORY):
+        return argument
+    if kind == CATEGORY and target.kind == DATE and isinstance(argument, Literal):
+        return _as_date(argument)
+    if kind in NUMBERS and target.kind in NUMBERS:
+        return _rescaled(argument, target.scale, target.kind)
+    if kind == BOOL and target.kind == INT:
+        return _finished(Call(replace(argument.type, kind=INT), "cast", (argument,)))
+    if kind == INT and target.kind == BOOL:
+        return _finished(Call(Type(BOOL, nullable=argument.type.nullable), "cast", (argument,)))
+    raise Refused(
+        f"CAST of {article(kind)} to {article(target.kind)}",
+        rule="int, decimal and bool among each other, a text constant to a date",
+        do="use CASE to say which value becomes which",
+    )
+
+
+def aggregate(function: str, argument: Expression | None, rows_max: int, keyed: bool = True) -> AggregateCall:
+    """The aggregate of at most `rows_max` rows a group, with its inferred type.
+
+    `keyed` says that a group has at least one row, so that only NULL arguments make a NULL result.
+    """
+    if function == "count":
+        return AggregateCall("count", argument, Type(INT, 0, rows_max))
+    if argument is None:
+        raise OurFault(f"{function} without an argument")
+    of = argument.type
+    if of.kind not in (NUMBERS if function in ("sum", "avg") else (*NUMBERS, DATE)):
+        nearest = "COUNT(*) FILTER (WHERE …) counts the rows where it is true" if of.kind == BOOL else "count its values with COUNT(*) and GROUP BY"
+        raise Refused(f"{function.upper()} of {article(of.kind)}", rule=f"{function.upper()} takes numbers", do=nearest)
+    nullable = of.nullable or not keyed
+    if function == "sum":
+        return AggregateCall("sum", argument, replace(of, low=min(of.low, 0) * rows_max, high=max(of.high, 0) * rows_max, nullable=nullable))
+    if function == "avg":
+        unit = 10**DIVIDE_DIGITS
+        return AggregateCall("avg", argument, Type(DECIMAL, of.low * unit, of.high * unit, of.scale + DIVIDE_DIGITS, (), nullable))
+    return AggregateCall(function, argument, replace(of, nullable=nullable))
+
+
+def domain(type: Type) -> range | None:
+    """The public values that a column of this type ranges over, where they are few enough to be listed."""
+    values = range(type.low, type.high + 1)
+    return values if type.kind in (CATEGORY, BOOL, INT, DATE, DECIMAL) and len(values) <= CATEGORY_VALUES_MAX else None
+
+
+def article(kind: str) -> str:
+    """A kind in a sentence: `an int`, `a category`."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def same_form(left: Expression, right: Expression) -> tuple[Expression, Expression]:
+    """Both in one scale and domain, so that equal values have equal integer forms. Raises Refused for different kinds."""
+    first, second = _unified("=", (left, right), comparing=True)
+    return first, second
+
+
+# ---- one form for several arguments
+
+
+def _is_null(argument: Expression) -> bool:
+    return isinstance(argument, Literal) and argument.value is None
+
+
+def _is_text(argument: Expression) -> bool:
+    return isinstance(argument, Literal) and argument.type.kind == CATEGORY and argument.value is not None
+
+
+def _unified(what: str, arguments: Sequence[Expression], comparing: bool = False) -> list[Expression]:
+    """The arguments in one kind, scale and domain; NULLs take the others' type."""
+    real = [one for one in arguments if not _is_null(one)]
+    if not real:
+        return list(arguments)
+    kinds = {one.type.kind for one in real}
+    if DATE in kinds and kinds == {DATE, CATEGORY}:
+        arguments = [_as_date(one) if _is_text(one) else one for one in arguments]
+        kinds = {one.type.kind for one in arguments if not _is_null(one)}
+    if kinds <= set(NUMBERS):
+        scale = max(one.type.scale for one in real)
+        arguments = [one if _is_null(one) else _rescaled(one, scale, one.type.kind if scale == 0 else DECIMAL) for one in arguments]
+    elif kinds == {CATEGORY}:
+        arguments = _one_domain(arguments, comparing)
+    elif len(kinds) > 1:
+        first, second = sorted(kinds, key=[one.type.kind for one in arguments].index)[:2]
+        raise Refused(f"{what} between {article(first)} and {article(second)}", rule="both sides are of one kind", do=_nearest_kinds({first, second}))
+    like = next(one.type for one in arguments if not _is_null(one))
+    return [null(like) if _is_null(one) else one for one in arguments]
+
+
+def _nearest_kinds(kinds: set[str]) -> str:
+    if BOOL in kinds and INT in kinds:
+        return "write the condition itself, or CAST(… AS BIGINT)"
+    if CATEGORY in kinds:
+        return "compare a category with one of its values in quotes"
+    return "CAST one side to the kind of the other"
+
+
+def _one_domain(arguments: Sequence[Expression], comparing: bool) -> list[Expression]:
+    """Categories recoded to one domain: all values in order of appearance. In a comparison a constant must be a value of the other side."""
+    givers = [one for one in arguments if not _is_null(one) and not (comparing and _is_text(one))] or [one for one in arguments if not _is_null(one)]
+    values = tuple(dict.fromkeys(value for one in givers for value in one.type.values))
+    if comparing:
+        for one in arguments:
+            if _is_text(one):
+                _require_value(_text_of(one), values)
+        if len(givers) > 1 and not set.intersection(*(set(one.type.values) for one in givers)):
+            raise Refused("a comparison of two categories without a common value", do="compare columns that declare the same values")
+    return [one if _is_null(one) else _recoded(one, values) for one in arguments]
+
+
+def _text_of(literal: Expression) -> str:
+    assert isinstance(literal, Literal) and literal.value is not None
+    return literal.type.values[literal.value]
+
+
+def _require_value(value: str, values: tuple[str, ...]) -> None:
+    if value not in values:
+        near = get_close_matches(value, values, 1, 0.0)
+        few = ", ".join(repr(one) for one in values[:8]) + (", …" if len(values) > 8 else "")
+        raise Refused(f"{value!r} is no value of this category", rule=f"it declares {few}", do=f"did you mean {(near or values)[0]!r}?")
+
+
+def _recoded(argument: Expression, values: tuple[str, ...]) -> Expression:
+    """The category argument with the domain `values`, which has all of its own."""
+    before = argument.type
+    if before.values == values:
+        return argument
+    after = replace(before, low=0, high=len(values) - 1, values=values)
+    if isinstance(argument, Literal):
+        return Literal(after, recoding(before, after)[argument.value or 0])
+    return Call(after, "cast", (argument,))
+
+
+def _as_date(argument: Expression) -> Expression:
+    try:
+        return day(date.fromisoformat(_text_of(argument)))
+    except ValueError:
+        raise Refused(f"{_text_of(argument)!r} is no date", rule="YYYY-MM-DD", do="write it as DATE '2024-12-31'") from None
+
+
+def _rescaled(argument: Expression, scale: int, kind: str) -> Expression:
+    """The number in units of 10^-scale. Rounds half away from zero where digits are lost."""
+    of = argument.type
+    if of.scale == scale and (of.kind == kind or scale == 0):
+        return argument if of.kind == kind else replace(argument, type=replace(of, kind=kind)) if isinstance(argument, Literal) else _recast(argument, kind)
+    up, down = 10 ** max(scale - of.scale, 0), 10 ** max(of.scale - scale, 0)
+    after = Type(kind, half_away(of.low * up, down), half_away(of.high * up, down), scale, (), of.nullable)
+    return _finished(Call(after, "cast", (argument,)))
+
+
+def _recast(argument: Expression, kind: str) -> Expression:
+    return Call(replace(argument.type, kind=kind), "cast", (argument,))
+
+
+def _finished(built: Call) -> Expression:
+    return _folded(built) if all(isinstance(one, Literal) for one in built.arguments) else built
+
+
+def _folded(built: Call) -> Literal:
+    """The constant that a call of constants is."""
+    result = evaluate(built, {}, 1)
+    if result.nulls[0]:
+        return null(built.type)
+    value = int(result.values[0])
+    exact = built.type if built.type.kind == CATEGORY else replace(built.type, low=value, high=value, nullable=False)
+    return Literal(replace(exact, nullable=False), value)
+
+
+# ---- one builder a function
+
+
+def _numbers(function: str, *arguments: Expression) -> None:
+    for one in arguments:
+        if one.type.kind not in NUMBERS:
+            what = _SIGNS.get(function, function.upper())
+            raise Refused(f"{what} of {article(one.type.kind)}", rule=f"{what} takes numbers", do="use CASE to give each value a number")
+
+
+def _spread(arguments: Sequence[Expression], combine: Callable[..., int]) -> tuple[int, int]:
+    """The least and greatest of `combine` over the ends of the arguments' ranges."""
+    ends = [combine(*point) for point in product(*((one.type.low, one.type.high) for one in arguments))]
+    return min(ends), max(ends)
+
+
+def _nullable(*arguments: Expression) -> bool:
+    return any(one.type.nullable for one in arguments)
+
+
+def _add(function: str, left: Expression, right: Expression) -> Expression:
+    kinds = (left.type.kind, right.type.kind)
+    sign = 1 if function == "add" else -1
+    if kinds == (INT, DATE) and function == "add":
+        left, right, kinds = right, left, (DATE, INT)
+    if kinds == (DATE, INT) or (kinds == (DATE, DATE) and function == "subtract"):
+        kind = DATE if kinds[1] == INT else INT
+    else:
+        _numbers(function, left, right)
+        left, right = _unified(_SIGNS[function], (left, right))
+        kind = DECIMAL if DECIMAL in (left.type.kind, right.type.kind) else INT
+    low, high = _spread((left, right), lambda x, y: x + sign * y)
+    if kind == DATE and not (_DATE_BOUNDS[0] <= low and high <= _DATE_BOUNDS[1]):
+        raise Refused("a date could leave the years 1 to 9999", do="narrow the declared bounds")
+    return Call(Type(kind, low, high, left.type.scale, (), _nullable(left, right)), function, (left, right))
+
+
+def _multiply(function: str, left: Expression, right: Expression) -> Expression:
+    _numbers(function, left, right)
+    low, high = _spread((left, right), lambda x, y: x * y)
+    kind = DECIMAL if DECIMAL in (left.type.kind, right.type.kind) else INT
+    return Call(Type(kind, low, high, left.type.scale + right.type.scale, (), _nullable(left, right)), function, (left, right))
+
+
+def _negate(function: str, argument: Expression) -> Expression:
+    _numbers("-", argument)
+    return Call(replace(argument.type, low=-argument.type.high, high=-argument.type.low), function, (argument,))
+
+
+def _abs(function: str, argument: Expression) -> Expression:
+    _numbers(function, argument)
+    low, high = argument.type.low, argument.type.high
+    nearest = 0 if low <= 0 <= high else min(abs(low), abs(high))
+    return Call(replace(argument.type, low=nearest, high=max(abs(low), abs(high))), function, (argument,))
+
+
+def _divide(function: str, left: Expression, right: Expression) -> Expression:
+    return quotient(left, right, left.type.scale + DIVIDE_DIGITS)
+
+
+def quotient(left: Expression, right: Expression, scale: int, bounds: tuple[int, int] | None = None) -> Expression:
+    """left / right with `scale` decimals, rounded half away from zero, NULL for a zero divisor.
+
+    `bounds` are tighter limits of the result that the caller can vouch for (an average lies between the least and the greatest value).
+    """
+    _numbers("/", left, right)
+    form = Type(DECIMAL, 0, 0, scale)
+    up, down = quotient_factors(form, left.type, right.type)
+    divisor = max(abs(right.type.low), abs(right.type.high)) * down
+    if divisor * (2 * up + 1) >= 1 << VALUE_BITS_MAX:
+        raise Refused(
+            f"a division by up to {divisor} with {scale} decimals",
+            rule=f"the remainder stays within ±2^{VALUE_BITS_MAX}",
+            do="ask for fewer decimals with ROUND(x / y, digits)",
+        )
+    low, high = bounds or _quotient_range(left.type, right.type, up, down)
+    return _finished(Call(Type(DECIMAL, low, high, scale, (), _nullable(left, right) or right.type.low <= 0 <= right.type.high), "divide", (left, right)))
+
+
+def _quotient_range(left: Type, right: Type, up: int, down: int) -> tuple[int, int]:
+    divisors = [one for one in {right.low, right.high, -1, 1} if one and right.low <= one <= right.high]
+    ends = [half_away(one * up, by * down) for one in (left.low, left.high) for by in divisors]
+    return min(ends, default=0), max(ends, default=0)
+
+
+def _floor_divide(function: str, left: Expression, right: Expression) -> Expression:
+    for one in (left, right):
+        if one.type.kind != INT or one.type.low < 0:
+            what = f"// of {article(one.type.kind)}" + (" that can be negative" if one.type.kind == INT else "")
+            raise Refused(what, rule="// takes integers that are not negative", do="use ROUND(x / y, digits), or bound it with GREATEST(…, 0)")
+    low, high = left.type.low // max(right.type.high, 1), left.type.high // max(right.type.low, 1)
+    return Call(Type(INT, low, high, 0, (), _nullable(left, right) or right.type.low == 0), function, (left, right))
+
+
+def _round(function: str, argument: Expression, digits: Expression) -> Expression:
+    _numbers(function, argument)
+    if not isinstance(digits, Literal) or digits.type.kind != INT or not 0 <= (digits.value or 0) <= 15:
+        raise Refused("ROUND to a number of digits that is not a constant from 0 to 15", do="write the digits as a constant, as in ROUND(x, 2)")
+    scale = digits.value or 0
+    if isinstance(argument, Call) and argument.function == "divide":
+        return quotient(*argument.arguments, scale)
+    if argument.type.kind == INT or argument.type.scale <= scale:
+        return argument
+    unit = 10 ** (argument.type.scale - scale)
+    bounds = {"low": half_away(argument.type.low, unit), "high": half_away(argument.type.high, unit)}
+    return Call(replace(argument.type, scale=scale, **bounds), function, (argument, digits))
+
+
+def _compare(function: str, left: Expression, right: Expression) -> Expression:
+    left, right = _unified(_SIGNS[function], (left, right), comparing=True)
+    if function not in ("eq", "ne") and left.type.kind in (CATEGORY, BOOL, TEXT):
+        nearest = "list the values with IN (…)" if left.type.kind == CATEGORY else "compare with = or <>"
+        raise Refused(f"{_SIGNS[function]} of {article(left.type.kind)}", rule="only numbers and dates have an order", do=nearest)
+    return Call(Type(BOOL, nullable=_nullable(left, right)), function, (left, right))
+
+
+def _logic(function: str, *arguments: Expression) -> Expression:
+    arguments = tuple(null(Type(BOOL)) if _is_null(one) else one for one in arguments)
+    for one in arguments:
+        if one.type.kind != BOOL:
+            raise Refused(f"{function.upper()} of {article(one.type.kind)}", rule="a condition is true, false or NULL", do="compare it with a value")
+    return Call(Type(BOOL, nullable=_nullable(*arguments)), function, arguments)
+
+
+def _is_null_call(function: str, argument: Expression) -> Expression:
+    if not argument.type.nullable:
+        return boolean(False)
+    return Call(Type(BOOL), function, (argument,))
+
+
+def _case(function: str, *arguments: Expression) -> Expression:
+    conditions, values = [], []
+    for condition, value in zip(arguments[:-1:2], arguments[1:-1:2], strict=True):
+        if condition.type.kind != BOOL and not _is_null(condition):
+            raise Refused(f"WHEN with {article(condition.type.kind)}", rule="a condition is true, false or NULL", do="compare it with a value")
+        conditions.append(condition)
+        values.append(value)
+    values = _unified("CASE", [*values, arguments[-1]])
+    pairs = [(condition, value) for condition, value in zip(conditions, values[:-1], strict=True) if not _never(condition)]
+    sure = next((place for place, (condition, _) in enumerate(pairs) if _always(condition)), len(pairs))
+    otherwise = pairs[sure][1] if sure < len(pairs) else values[-1]
+    if not pairs[:sure]:
+        return otherwise
+    outcomes = [*(value for _, value in pairs[:sure]), otherwise]
+    return Call(_hull(outcomes), function, (*(part for pair in pairs[:sure] for part in pair), otherwise))
+
+
+def _always(condition: Expression) -> bool:
+    return isinstance(condition, Literal) and condition.value == 1
+
+
+def _never(condition: Expression) -> bool:
+    return isinstance(condition, Literal) and condition.value != 1
+
+
+def _hull(outcomes: Sequence[Expression]) -> Type:
+    """The type of one of several values of one form."""
+    real = [one.type for one in outcomes if not _is_null(one)] or [outcomes[0].type]
+    kind = DECIMAL if any(one.kind == DECIMAL for one in real) else real[0].kind
+    return replace(real[0], kind=kind, low=min(one.low for one in real), high=max(one.high for one in real), nullable=_nullable(*outcomes))
+
+
+def _coalesce(function: str, *arguments: Expression) -> Expression:
+    unified = [one for one in _unified("COALESCE", arguments) if not _is_null(one)]
+    sure = next((place for place, one in enumerate(unified) if not one.type.nullable), len(unified) - 1)
+    chosen = unified[: sure + 1]
+    if len(chosen) <= 1:
+        return chosen[0] if chosen else arguments[0]
+    return Call(replace(_hull(chosen), nullable=chosen[-1].type.nullable), function, tuple(chosen))
+
+
+def _extreme(function: str, *arguments: Expression) -> Expression:
+    chosen = [one for one in _unified(function.upper(), arguments) if not _is_null(one)]
+    if not chosen:
+        return arguments[0]
+    if chosen[0].type.kind not in (*NUMBERS, DATE):
+        raise Refused(f"{function.upper()} of {article(chosen[0].type.kind)}", rule="only numbers and dates have an order", do="use CASE to say which is taken")
+    if len(chosen) == 1:
+        return chosen[0]
+    pick = min if function == "least" else max
+    sure = [one.type for one in chosen if not one.type.nullable]
+    lows, highs = [one.type.low for one in chosen], [one.type.high for one in chosen]
+    low = max([one.low for one in sure], default=min(lows)) if pick is max else min(lows)
+    high = min([one.high for one in sure], default=max(highs)) if pick is min else max(highs)
+    return Call(replace(_hull(chosen), low=low, high=high, nullable=not sure), function, tuple(chosen))
+
+
+_BUILDERS: dict[str, Callable[..., Expression]] = {
+    "add": _add,
+    "subtract": _add,
+    "multiply": _multiply,
+    "negate": _negate,
+    "abs": _abs,
+    "divide": _divide,
+    "floor_divide": _floor_divide,
+    "round": _round,
+    **dict.fromkeys(COMPARISONS, _compare),
+    **dict.fromkeys(("and", "or", "not"), _logic),
+    "is_null": _is_null_call,
+    "case": _case,
+    "coalesce": _coalesce,
+    "least": _extreme,
+    "greatest": _extreme,
+}
