@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from accord.gallery.trade.parameters import AGREE, DEFAULT, DISAGREE, HS6, NEITHER, ONE_SIDE_ONLY, SMALL, TOTAL, Parameters
 from accord.gallery.trade.result import Cell, Pair, Released, TableRow
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+Key = TypeVar("Key", str, Pair)
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,16 @@ class Reconciliation:
             name: tally.row(known) if tally.passes(known) and self.others[office, name].passes(known) else None
             for name, tally in self.groups.items()
         }
-        return Released(office, _own(self.cells, office), _own(self.totals, office), pairs, groups)
+        return Released(office, _own(self.cells, office), _own(self.totals, office), _never_alone(pairs), _never_alone(groups))
+
+
+def _never_alone(rows: Mapping[Key, TableRow | None]) -> dict[Key, TableRow | None]:
+    """If one row alone is suppressed, the row after it (in the order of the keys, the first after the last) is suppressed too: both
+    tables count the same cells, so a single gap could be filled by subtraction."""
+    keys = sorted(rows)
+    gaps = [key for key in keys if rows[key] is None]
+    company = {keys[(keys.index(gap) + 1) % len(keys)] for gap in gaps} if len(gaps) == 1 else set()
+    return {key: None if key in company else rows[key] for key in rows}
 
 
 def reconcile(files: Mapping[str, Path], parameters: Parameters = DEFAULT) -> Reconciliation:
