@@ -8,6 +8,8 @@ from accord.base.errors import Refused
 from accord.base.limits import CATEGORY_VALUES_MAX, VALUE_BITS_MAX
 from accord.base.names import column_name
 
+DECIMAL_DIGITS_MAX = 18
+"""10^18 < 2^62: every decimal of so many digits is a secret value."""
 KINDS = ("int", "decimal", "date", "category", "bool", "text key")
 
 
@@ -17,7 +19,8 @@ class ColumnSchema:
 
     kind: one of KINDS. `low` and `high` bound the value inclusively: integers for int, units of 10^-scale for decimal,
     days since 1970-01-01 for date; a category's code is its place in `values`; a text key has at most
-    `characters_max` characters and never leaves its owner in this version except as part of a local step.
+    `characters_max` characters (0: any number) and never leaves its owner in this version except as part of a local step.
+    A decimal has at most `precision` digits in all (0: DECIMAL_DIGITS_MAX), `scale` of them after the point.
     """
 
     name: str
@@ -38,6 +41,17 @@ class ColumnSchema:
             self._require_bounds()
         if self.kind == "category":
             self._require_values()
+        if not 0 <= self.scale <= self.digits <= DECIMAL_DIGITS_MAX:
+            raise Refused(
+                f"column {self.name} is a decimal({self.precision}, {self.scale})",
+                rule=f"at most {DECIMAL_DIGITS_MAX} digits in all, scale of them after the point",
+                do="declare fewer digits",
+            )
+
+    @property
+    def digits(self) -> int:
+        """A decimal's digits, before and after the point."""
+        return self.precision or DECIMAL_DIGITS_MAX
 
     def _require_bounds(self) -> None:
         if not -(1 << VALUE_BITS_MAX) < self.low <= self.high < 1 << VALUE_BITS_MAX:
@@ -48,25 +62,30 @@ class ColumnSchema:
             )
 
     def _require_values(self) -> None:
-        if not 1 <= len(self.values) <= CATEGORY_VALUES_MAX or len(set(self.values)) != len(self.values):
+        if not 1 <= len(self.values) <= CATEGORY_VALUES_MAX or len(set(self.values)) != len(self.values) or "" in self.values:
             raise Refused(
                 f"category {self.name} declares {len(self.values)} values",
-                rule=f"1 to {CATEGORY_VALUES_MAX} distinct values",
+                rule=f"1 to {CATEGORY_VALUES_MAX} distinct values, none of them empty",
                 do="list each value that may occur, once",
             )
 
 
 @dataclass(frozen=True)
 class TableSchema:
-    """A table's columns, in order. Raises Refused for a repeated name."""
+    """A table's columns, in order; `unique` columns together differ in every row. Raises Refused for a repeated name."""
 
     name: str
     columns: tuple[ColumnSchema, ...]
+    unique: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         column_name(self.name)
-        if len({column.name for column in self.columns}) != len(self.columns):
-            raise Refused(f"table {self.name} names a column twice", do="give each column a name of its own")
+        if len({column.name.lower() for column in self.columns}) != len(self.columns):
+            rule = "upper and lower case count as one"
+            raise Refused(f"table {self.name} names a column twice", rule=rule, do="give each column a name of its own")
+        for name in self.unique:
+            if self.column(name).nullable:
+                raise Refused(f"column {name} of the unique key is nullable", where=self.name, do="declare it not nullable")
 
     def column(self, name: str) -> ColumnSchema:
         for column in self.columns:
