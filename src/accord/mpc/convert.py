@@ -217,7 +217,7 @@ async def to_bits(me: Party, x: Share, bits: int | None = None) -> Bits:
 
     Learns: nobody anything.
     Opens:  nothing.
-    Cost:   12 rounds and 30 bytes a row and server at 64 bits with the adder of Brent and Kung [BK82], 8 rounds and 48 bytes
+    Cost:   12 rounds and 28.7 bytes a row and server at 64 bits with the adder of Brent and Kung [BK82], 8 rounds and 46.7 bytes
             with Sklansky's [Sklansky60]; the profile names the one. Facts: rows, bits, adder.
     """
     x = x.cast_down(Ring(bits)) if bits else x
@@ -251,7 +251,7 @@ async def to_ring(me: Party, b: Bits, ring: Ring) -> Share:
 
     Learns: nobody anything.
     Opens:  nothing.
-    Cost:   2 rounds and 24.7 bytes a row and server for 32 bits into Z_2^32, 13 and 38 for 64 into Z_2^64. Facts: rows, width,
+    Cost:   2 rounds and 24.7 bytes a row and server for 32 bits into Z_2^32, 13 and 36.6 for 64 into Z_2^64. Facts: rows, width,
             ring, adder.
     """
     if b.width <= CONSTANT_ROUND_BITS_MAX:
@@ -326,7 +326,7 @@ async def to_ring_adder(me: Party, b: Bits, ring: Ring) -> Share:
 
     Learns: nobody anything; b − s is uniform to roles 1 and 2, each of which lacks one of s_0, s_1.
     Opens:  nothing.
-    Cost:   13 rounds and 38 bytes a row and server for 64 bits with the adder of Brent and Kung [BK82]. Facts: rows, width, ring,
+    Cost:   13 rounds and 36.6 bytes a row and server for 64 bits with the adder of Brent and Kung [BK82]. Facts: rows, width, ring,
             adder.
     """
     rows, bits = b.rows, ring.bits

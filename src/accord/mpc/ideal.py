@@ -30,7 +30,7 @@ def select_bits(condition: Column, a: Column, b: Column) -> Column:
 
 
 def all_bits(a: Column, *, width: int) -> Column:
-    return a == (1 << width) - 1
+    return np.equal(a, (1 << width) - 1)
 
 
 # ---- conversions
@@ -61,19 +61,19 @@ def carry(c: Column, r: Column, *, bits: int) -> Column:
 
 
 def sign(x: Column, *, bits: int) -> Column:
-    return x < 0
+    return np.less(x, 0)
 
 
 def less_than(x: Column, y: Column, *, bits: int) -> Column:
-    return x < y
+    return np.less(x, y)
 
 
 def is_zero(x: Column, *, bits: int) -> Column:
-    return x == 0
+    return np.equal(x, 0)
 
 
 def equality(x: Column, y: Column, *, bits: int) -> Column:
-    return x == y
+    return np.equal(x, y)
 
 
 def minimum(x: Column, y: Column, *, bits: int) -> Column:
@@ -85,11 +85,11 @@ def maximum(x: Column, y: Column, *, bits: int) -> Column:
 
 
 def less_than_bits(a: Column, b: Column) -> Column:
-    return a < b
+    return np.less(a, b)
 
 
 def equality_bits(a: Column, b: Column) -> Column:
-    return a == b
+    return np.equal(a, b)
 
 
 TWINS: dict[Callable[..., Any], Callable[..., Column]] = {
