@@ -9,8 +9,9 @@ All coins come from the seed. Where a run fails, the error carries a note with t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from types import coroutine
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,7 +26,7 @@ from accord.mpc.coins import PairKeys
 from accord.mpc.cost import Cost
 from accord.mpc.party import LAN, Party, Profile
 from accord.mpc.share import Bits, Secret, Share
-from accord.wire.exchange import Protocol
+from accord.wire.exchange import Exchange, Payload, Protocol
 from accord.wire.local import Outcome, run_local
 
 S = TypeVar("S", Share, Bits)
@@ -52,12 +53,15 @@ class Ran:
 
     `value`: a secret result put together, as ring elements (a Share) or as uint64 words (Bits); a tuple of results
     likewise; anything else as the list of the three servers' results. `held`: what the servers hold.
+    `exchanges`: how many each server awaited, the same for all: the protocol's rounds in lockstep (outside `in_blocks`, which
+    splits each). `outcome.rounds`, the longest chain of messages, can be shorter where a role's part depends on coins alone.
     """
 
     seed: int
     value: Any = field(repr=False)
     held: list[Any] = field(repr=False)
     outcome: Outcome[Any] = field(repr=False)
+    exchanges: int
 
     @property
     def signed(self) -> NDArray[np.int64]:
@@ -68,7 +72,7 @@ class Ran:
     @property
     def cost(self) -> Cost:
         """What was measured, in the form that protocols declare."""
-        return Cost(self.outcome.rounds, self.outcome.bytes_sent)
+        return Cost(self.exchanges, self.outcome.bytes_sent)
 
 
 class _Noted:
@@ -121,13 +125,17 @@ class World:
         """Run `protocol(me, *columns, **public)` at the three servers.
 
         A column is an array of booleans (dealt as Bits of one plane), of integers (a Share over `ring`), a `Word`
-        (Bits), or a `Dealt`. Raises OurFault when neighbours end with different copies of a component.
+        (Bits), or a `Dealt`. Raises OurFault when neighbours end with different copies of a component, or when servers
+        await different numbers of exchanges.
         """
         dealt = [self._dealt(column, ring) for column in columns]
         with _Noted(f"in World(seed={self.seed}), pivot {pivot}"):
             running = [protocol(me, *(one.at[me.index] for one in dealt), **public) for me in self.parties(pivot)]
-            outcome = run_local(running, keep=self.keep)
-            return Ran(self.seed, reconstruct(outcome.results), outcome.results, outcome)
+            counts = [0] * SERVERS
+            outcome = run_local([_counted(one, counts, i) for i, one in enumerate(running)], keep=self.keep)
+            if len(set(counts)) > 1:
+                raise OurFault(f"the servers awaited {counts} exchanges", do="let a role with nothing to say await an empty one")
+            return Ran(self.seed, reconstruct(outcome.results), outcome.results, outcome, counts[0])
 
     def _dealt(self, column: Any, ring: Ring) -> Dealt:
         if isinstance(column, Dealt):
@@ -143,6 +151,19 @@ class World:
 
     def _key(self, label: str) -> bytes:
         return digest("testing/world", str(self.seed).encode(), label.encode())[:KEY_BYTES]
+
+
+@coroutine
+def _counted(protocol: Protocol[Any], counts: list[int], index: int) -> Generator[Exchange, list[Payload], Any]:
+    """The protocol itself; counts what it awaits."""
+    heard: Any = None
+    while True:
+        try:
+            request = protocol.send(heard)
+        except StopIteration as stop:
+            return stop.value
+        counts[index] += 1
+        heard = yield request
 
 
 def deal_parts(parts: Sequence[Column], hold: Callable[[Column, Column], S]) -> Dealt:

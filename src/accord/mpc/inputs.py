@@ -1,0 +1,38 @@
+"""Values that enter: public ones as secrets, and one server's own column."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from accord.base.errors import OurFault
+from accord.base.ring import Column, Ring
+from accord.mpc.convert import pivot_input
+from accord.mpc.cost import Cost, costs
+from accord.mpc.party import Party
+from accord.mpc.share import Share
+
+
+def public_share(me: Party, column: Column, ring: Ring) -> Share:
+    """A public column as a secret one: component 0 holds it, the others are zero."""
+    zeros = ring.zeros(column.shape[0])
+    return add_public(me, Share(ring, zeros, zeros), column)
+
+
+def add_public(me: Party, x: Share, value: Column | int) -> Share:
+    """x plus a public column, or a public integer of any sign: into component 0."""
+    column = x.ring.encode(np.full(x.rows, value & int(x.ring.mask), np.uint64) if isinstance(value, int) else value)
+    own = x.ring.reduce(x.own + column) if me.index == 0 else x.own
+    return Share(x.ring, own, x.ring.reduce(x.next + column) if me.right == 0 else x.next)
+
+
+@costs(lambda rows, ring: Cost(1, ring.nbytes(rows)))
+async def input_from(me: Party, server: int, column: Column | None, ring: Ring, rows: int) -> Share:
+    """A server's own column as a secret one; the others give None [CDI05].
+
+    Learns: nobody anything; the column leaves its server under a mask that the receiver lacks.
+    Opens:  nothing.
+    Cost:   1 round, 1 element a row from that server to its left neighbour. Facts: rows, ring.
+    """
+    if (column is not None) != (me.index == server):
+        raise OurFault(f"server {me.index} in an input of server {server}", rule="that server gives the column, and no other")
+    return await pivot_input(me.from_row(me.row, server), None if column is None else ring.encode(column), ring, rows)

@@ -1,0 +1,102 @@
+"""Division by a public power of two: the stochastic rounding of fixed-point products, and the exact floor.
+
+Both take the pivot view x = c + r. With x offset by a quarter of the ring its top bit is 0, so that c + r wraps exactly where the
+top bit of c or of r is 1: the wrap is corrected, never guessed, and no input fails however large.
+"""
+
+from __future__ import annotations
+
+from accord.base.errors import OurFault
+from accord.base.ring import Column, Ring
+from accord.mpc.compose import together
+from accord.mpc.convert import add_into, bit_to_ring, carry, held, pivot_input, reshare, summand
+from accord.mpc.cost import FREE, Cost, cost_of, costs
+from accord.mpc.inputs import add_public
+from accord.mpc.party import Party
+from accord.mpc.share import Share
+
+
+def truncate_cost(rows: int, shift: int, ring: Ring) -> Cost:
+    return Cost(2, ring.nbytes(rows) + 3 * _wrap_ring(ring, shift).nbytes(rows)) if shift else FREE
+
+
+@costs(truncate_cost)
+async def truncate(me: Party, x: Share, shift: int) -> Share:
+    """x / 2^shift, rounded down or up: ⌊·⌋ or ⌊·⌋ + 1, the fraction being the chance of up, so that the mean is right [DEK20].
+
+    Learns: nobody anything. Which way it rounds follows from r, which two servers know [LDH+23]: if the result is released, one
+            comparison on the discarded fraction can be known to them, the leak `rounding` of docs/openings.md [SMU+24]. For results
+            that must not depend on coins use `floor_shift`.
+    Opens:  nothing.
+    Cost:   2 rounds; at shift ≤ 32 in Z_2^64 6.67 bytes a row and server. Facts: rows, shift, ring.
+    Needs:  −2^(k−2) ≤ x < 2^(k−2) in Z_2^k; 0 ≤ shift ≤ k − 2.
+    """
+    _require_shift(x.ring, shift)
+    return add_public(me, await _wrap_fixed(me, x, shift), 1) if shift else x
+
+
+def floor_shift_cost(rows: int, shift: int, ring: Ring) -> Cost:
+    if shift == 0:
+        return FREE
+    carried = cost_of(carry, rows, shift).then(cost_of(bit_to_ring, rows, ring))
+    return truncate_cost(rows, shift, ring).beside(carried)
+
+
+@costs(floor_shift_cost)
+async def floor_shift(me: Party, x: Share, shift: int) -> Share:
+    """⌊x / 2^shift⌋, exactly: the shifted summands, and the carry out of the discarded low bits [CH10].
+
+    Learns: nobody anything.
+    Opens:  nothing.
+    Cost:   4 + ⌈log2 shift⌉ rounds; at shift 20 in Z_2^64 about 20 bytes a row and server. Facts: rows, shift, ring.
+    Needs:  −2^(k−2) ≤ x < 2^(k−2) in Z_2^k; 0 ≤ shift ≤ k − 2.
+    """
+    _require_shift(x.ring, shift)
+    if shift == 0:
+        return x
+    high, low = await together(_wrap_fixed(me.step("high"), x, shift), _low_carry(me.step("low"), x, shift))
+    whole: Share = high + low
+    return whole
+
+
+async def _low_carry(me: Party, x: Share, shift: int) -> Share:
+    """The carry of (c mod 2^shift) + (r mod 2^shift), as 0 or 1 in the ring. The offset has no such low bits."""
+    carried = await carry(me.step("carry"), summand(me, x), shift)
+    return await bit_to_ring(me.step("ring"), carried, x.ring)
+
+
+async def _wrap_fixed(me: Party, x: Share, shift: int) -> Share:
+    """(c >> shift) + (r >> shift) − wrap · 2^(k − shift): ⌊x / 2^shift⌋, less the carry of the discarded bits."""
+    ring, rows, offset = x.ring, x.rows, 1 << (x.ring.bits - 2)
+    view = summand(me, add_into(me, 0, x, ring.dtype.type(offset)))
+    part, top = _shifted(ring, view, shift), view >> ring.dtype.type(ring.bits - 1)
+    narrow = _wrap_ring(ring, shift)
+    flag = narrow.reduce(top.astype(narrow.dtype))
+    word, wrap = await together(
+        pivot_input(me.step("word"), part if me.role == 0 else None, ring, rows),
+        pivot_input(me.step("wrap"), flag if me.role == 0 else None, narrow, rows),
+    )
+    both = await reshare(me.step("both"), held(me, wrap) * flag if me.role else None, narrow, rows)
+    lift = ring.dtype.type(ring.bits - shift)
+    whole = word + Share(ring, *(ring.reduce(one.astype(ring.dtype) << lift) for one in (both.own, both.next)))
+    return add_public(me, add_into(me, 2, whole, part) if me.role else whole, -(offset >> shift))
+
+
+def _shifted(ring: Ring, view: Column, shift: int) -> Column:
+    """A summand shifted down, less 2^(k − shift) where its top bit is set: as if it were signed."""
+    down, up = ring.dtype.type(shift), ring.dtype.type(ring.bits - shift)
+    return ring.reduce((view >> down) - ((view >> ring.dtype.type(ring.bits - 1)) << up))
+
+
+def _wrap_ring(ring: Ring, shift: int) -> Ring:
+    """A ring for a bit that will be multiplied by 2^(k − shift): `shift` bits matter.
+
+    In a full ring the next full one, whose elements need no packing.
+    """
+    exact = Ring(shift)
+    return Ring(8 * exact.dtype.itemsize) if ring.is_full else exact
+
+
+def _require_shift(ring: Ring, shift: int) -> None:
+    if not 0 <= shift <= ring.bits - 2:
+        raise OurFault(f"a shift by {shift} in Z_2^{ring.bits}", rule=f"0 to {ring.bits - 2}")
