@@ -9,7 +9,7 @@ from pathlib import Path
 from accord.base.errors import Refused
 from accord.cli.places import locate
 from accord.cli.screen import console, grid
-from accord.node.folder import StudyFolder, open_folder
+from accord.node.folder import open_folder
 from accord.node.session import Session, open_study
 from accord.study import consortium, keys
 from accord.study.approval import Agreement
@@ -24,11 +24,14 @@ def make_keys(place: Path, parties: list[str]) -> None:
     from accord.node import setup
 
     folder = open_folder(locate(place).study)
-    setup.make_keys(folder, parties or None)
-    named = parties or list(folder.study().parties)
-    rows = [(party, _fingerprint(folder.party(party).keys().public), str(folder.party(party).path / keys.PRIVATE_FILE)) for party in named]
-    console().print(grid(("party", "key", "private file, for this party alone"), rows))
-    print(_consortium_line(folder))
+    try:
+        setup.make_keys(folder, parties or None)
+    finally:
+        named = [folder.party(party) for party in folder.local_parties() if party in (parties or folder.study().parties)]
+        made = [one for one in named if (one.path / keys.PRIVATE_FILE).is_file()]
+        rows = [(one.name, _fingerprint(one.keys().public), str(one.path / keys.PRIVATE_FILE)) for one in made]
+        console().print(grid(("party", "key", "private file, for this party alone"), rows))
+    print(f"written: {folder.path / consortium.FILE}, who takes part and with which public keys; everybody signs it with the study")
 
 
 def explain(place: Path) -> None:
@@ -109,13 +112,6 @@ def _require_yes(signers: list[str]) -> None:
         print()
     if answer.strip().lower() != YES:
         raise Refused(f"not signed: the answer was not {YES}", do="nothing was written; sign when you agree")
-
-
-def _consortium_line(folder: StudyFolder) -> str:
-    if not (folder.path / consortium.FILE).is_file():
-        absent = sorted(set(folder.study().parties) - set(folder.local_parties()))
-        return f"{consortium.FILE} is not written yet: the keys of {_and(absent)} are missing"
-    return f"{folder.path / consortium.FILE}: who takes part, with public keys; everybody signs it with the study"
 
 
 def _missing_line(session: Session, place: Path) -> str:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any
 
 import typer
+from typer.main import get_command
 
 from accord.base.errors import AccordError, PeerFault, Refused
 
@@ -27,13 +28,14 @@ def run(app: typer.Typer, arguments: list[str]) -> int:
     """Call the app, print what went wrong as one line, and return the exit code.
 
     `--debug` is taken wherever it stands and prints the trace too. An exception that nobody meant goes on to `sys.excepthook`, which is
-    set here to print one line unless `--debug` is given.
+    set here to print one line unless `--debug` is given (calling `app` itself would set Typer's own hook).
     """
     debug = "--debug" in arguments
     if not debug:
         sys.excepthook = unexpected
     try:
-        code = app([one for one in arguments if one != "--debug"], prog_name="accord", standalone_mode=False)
+        command = get_command(app)
+        code = command.main([one for one in arguments if one != "--debug"], prog_name="accord", standalone_mode=False)
     except AccordError as error:
         return _failed(error, str(error), _code_of(error), debug)
     except typer.TyperException as error:
@@ -66,9 +68,15 @@ def unexpected(kind: type[BaseException], error: BaseException, trace: Traceback
 
 
 def _failed(error: BaseException, sentence: str, code: int, debug: bool) -> int:
+    """Print, and return the code. A list of bad cells stands below the line, a single one in it."""
     if debug:
         traceback.print_exception(error)
-    say(sentence)
+    first, *rest = sentence.splitlines() or [type(error).__name__]
+    if len(rest) == 1:
+        first, rest = f"{first}: {rest[0]}", []
+    say(first)
+    for line in rest:
+        print(line, file=sys.stderr, flush=True)
     return code
 
 

@@ -47,16 +47,17 @@ def accord(
 def new(
     name: Annotated[Path, typer.Argument(metavar="NAME", help="The study's name; a folder of this name is made.", show_default=False)],
     owner: Annotated[
-        list[str], typer.Option(metavar="PARTY=FILE", help="An owner and its CSV or Parquet file; give it for each.", show_default=False)
+        list[str], typer.Option(metavar="PARTY=FILE", help="An owner and its CSV file; give it for each.", show_default=False)
     ],
     server: Annotated[
         list[str] | None, typer.Option(metavar="PARTY", help="A party that computes; three in all. Default: the owners, or helper too.")
     ] = None,
+    purpose: Annotated[str | None, typer.Option(metavar="TEXT", help="What the results are for.", show_default=False)] = None,
 ) -> None:
     """Write a study from the owners' own files: a template to read and edit."""
     from accord.cli import new as command
 
-    command.new(name, owner, server or [])
+    command.new(name, owner, server or [], purpose)
 
 
 @app.command(rich_help_panel=MAKE)
@@ -162,19 +163,19 @@ def gallery_run(
     data: Annotated[Path | None, typer.Option(metavar="PATH", help="Your own data; default: made up, seeded.", show_default=False)] = None,
     runtime: Annotated[str, typer.Option(metavar="clear:|sim:|local:", help="Where it runs.")] = "local:",
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
-) -> None:
+) -> int:
     """Run one, and compare its result with the plaintext oracle."""
     from accord.cli import gallery as command
 
-    command.run(name, data, runtime, json)
+    return command.run(name, data, runtime, json)
 
 
 @app.command(rich_help_panel=SHOW)
-def demo(name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which of the gallery.")] = "trade") -> None:
+def demo(name: Annotated[str, typer.Argument(metavar="[NAME]", help="Which of the gallery.")] = "trade") -> int:
     """Watch a study happen, from preview to receipt."""
     from accord.cli import gallery as command
 
-    command.demo(name)
+    return command.demo(name)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -11,17 +11,25 @@ from decimal import Decimal
 from accord.data.schema import ColumnSchema
 
 MINIMUM_COUNT = 10
+NOTES = {
+    "int": "what a value can be, rounded out: narrow the bounds by what you know, not by the data",
+    "decimal": "what a value can be, rounded out: narrow the bounds by what you know, not by the data",
+    "date": "what a day can be, rounded out: narrow the bounds by what you know, not by the data",
+    "category": "every party reads these values: add what others may have, take out what points to someone",
+    "bool": "true or false",
+    "text key": "stays with its owner: never shared, not even split",
+}
 _EPOCH = datetime.date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
 class TableDraft:
-    """A proposed table. `rows_max` names its owners; `notes` say of a column why it is proposed so."""
+    """A proposed table. `rows_max` names its owners; `left_out` are columns of the files that have no name for SQL."""
 
     name: str
     rows_max: Mapping[str, int]
     columns: Sequence[ColumnSchema]
-    notes: Mapping[str, Sequence[str]]
+    left_out: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -77,13 +85,12 @@ def _table(table: TableDraft) -> str:
         f"owners = {_texts(owners)}",
         "# Public: everybody may know that there are at most so many rows. Each owner fills up to it, so the true number stays hidden.",
         f"rows_max = {{ {bounds} }}",
-        "# Public too: names, kinds, bounds and categories. Bounds are what a value can be, not what yours happen to be: widen them",
-        "# to round numbers, and leave out columns that no question needs.",
+        "# Public too: names, kinds, bounds and categories. Leave out columns that no question needs.",
         "columns = [",
     ]
     for column in table.columns:
-        lines += [f"  # {note}" for note in table.notes.get(column.name, ())]
-        lines += [f"  {column_toml(column)},"]
+        lines += [f"  # {NOTES[column.kind]}", f"  {column_toml(column)},"]
+    lines += [f"  # {_text(name)} is left out: rename it in the file's header to use it" for name in table.left_out]
     return "\n".join([*lines, "]"])
 
 
@@ -101,10 +108,22 @@ def _release(table: TableDraft, recipients: Sequence[str], alone: bool) -> str:
         *_sql(table.name, by, number),
         '"""',
         f"recipients = {_texts(recipients)}",
+        f"notes = [{_text(_subtraction(len(table.rows_max), number))}]",
         f"# A row that counts fewer than {MINIMUM_COUNT} is suppressed: its recipients see that it is, and nothing else.",
         f'rules = [{{ rule = "minimum_count", column = "n", minimum = {MINIMUM_COUNT} }}]',
     ]
     return "\n".join(lines)
+
+
+def _subtraction(owners: int, number: ColumnSchema | None) -> str:
+    """What the signers should weigh: every owner of the table gets the result too."""
+    figures = "count and mean" if number else "count"
+    whose = {
+        1: f"the recipients learn each released {figures} of one owner",
+        2: f"a recipient that takes away its own rows knows the other's {figures}",
+    }
+    told = whose.get(owners, f"a recipient that takes away its own rows knows the {figures} of all the others together")
+    return f"Of every row that is released, {told}. Raise the minimum, or name another recipient, if that is too much."
 
 
 def _sql(table: str, by: ColumnSchema | None, number: ColumnSchema | None) -> list[str]:
