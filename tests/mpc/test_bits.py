@@ -74,9 +74,26 @@ def test_compiled_and_and_fold_equal_their_twins(monkeypatch: pytest.MonkeyPatch
         monkeypatch.setattr(kernels, "COMPILED_WORDS_MIN", least)
         z, folded = np.empty((5, 70), np.uint64), target[0].copy()
         kernels.and_planes((a0, a1), left, (b0, b1), right, (mask[:5], after[:5]), z)
-        kernels.fold_planes(folded, np.array([8, 0, 3, 2, 7]), z)
+        kernels.fold_planes(folded, np.array([8, 0, 3, 2, 7]), z, added=3)
         results.append((z, folded))
     assert all(np.array_equal(one, other) for one, other in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint32, np.uint64])
+@pytest.mark.parametrize("with_bits", [False, True])
+def test_compiled_flipped_sums_equal_their_twin_and_integers(dtype: Any, with_bits: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    generator = np.random.default_rng(3)
+    parts, flags = generator.integers(0, 2**64, (3, 131), dtype=np.uint64).astype(dtype), generator.integers(0, 2, (3, 131))
+    planes = np.concatenate([bits.planes_from_bools(flag) for flag in flags])
+    exact = [
+        sum((-int(x) + with_bits if b else int(x)) << i for i, (x, b) in enumerate(zip(*row, strict=True)))
+        for row in zip(parts.T, flags.T, strict=True)
+    ]
+    for least in (0, 1 << 40):
+        monkeypatch.setattr(kernels, "COMPILED_WORDS_MIN", least)
+        out = np.empty(131, dtype)
+        kernels.flipped_sums(planes, list(parts), with_bits, out)
+        assert out.tolist() == [value % 2 ** (8 * out.itemsize) for value in exact]
 
 
 @pytest.mark.parametrize("make", [lambda a: a[:, 1:], lambda a: np.frombuffer(a.tobytes(), np.uint64).reshape(a.shape)])

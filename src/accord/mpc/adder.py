@@ -24,17 +24,22 @@ from accord.mpc.share import Bits
 class Level:
     """Merges of one round: position `high[j]` takes in position `low[j]`.
 
-    `high_open`, `low_open`: those merges whose span does not reach position 0 yet, so that P is still needed.
+    The first `open_count` merges make spans that do not reach position 0 yet, so that their P is still needed.
     """
 
     high: Column
     low: Column
-    high_open: Column
-    low_open: Column
+    open_count: int
 
     @property
     def ands(self) -> int:
-        return len(self.high) + len(self.high_open)
+        return len(self.high) + self.open_count
+
+    def operands(self, width: int) -> tuple[Column, Column, Column]:
+        """Numbers of the planes to AND, left and right, and of those that take the results: G of a position, P at `width` more."""
+        high, low = self.high[: self.open_count], self.low[: self.open_count]
+        left = np.concatenate([self.high, high]) + width
+        return left, np.concatenate([self.low, low + width]), np.concatenate([self.high, high + width])
 
 
 Network = tuple[Level, ...]
@@ -74,16 +79,12 @@ def _network(width: int, steps: Iterable[list[tuple[int, int]]]) -> Network:
     start = list(range(width))
     levels = []
     for pairs in filter(None, steps):
-        still_open = [(high, low) for high, low in pairs if start[low] > 0]
-        levels.append(Level(*_columns(pairs), *_columns(still_open)))
+        by_openness = sorted(pairs, key=lambda pair: start[pair[1]] == 0)
+        high, low = np.array(by_openness, np.intp).T
+        levels.append(Level(high, low, sum(start[low] > 0 for _, low in pairs)))
         merged = {high: start[low] for high, low in pairs}
         start = [merged.get(i, first) for i, first in enumerate(start)]
     return tuple(levels)
-
-
-def _columns(pairs: list[tuple[int, int]]) -> tuple[Column, Column]:
-    both = np.array(pairs, np.intp).reshape(-1, 2)
-    return both[:, 0].copy(), both[:, 1].copy()
 
 
 def carries_cost(rows: int, network: Network) -> Cost:
@@ -98,21 +99,16 @@ async def carries(me: Party, generate: Bits, propagate: Bits, network: Network) 
     Opens:  nothing.
     Cost:   1 round a level, 1 or 2 bits a merge, row and server. Facts: rows, network.
     """
-    rows = generate.rows
-    # Copies: the levels write into them, and the originals may lie in a send queue.
-    g, p = ((one.own.copy(), one.next.copy()) for one in (generate, propagate))
+    rows, width = generate.rows, generate.width
+    # New arrays: the levels write into them, and the originals may lie in a send queue.
+    own, after = np.concatenate([generate.own, propagate.own]), np.concatenate([generate.next, propagate.next])
     for number, level in enumerate(network):
-        z = await _merge(me.step(f"level.{number}"), rows, g, p, level)
-        for side in (0, 1):
-            fold_planes(g[side], level.high, z[side][: len(level.high)])
-            p[side][level.high_open] = z[side][len(level.high) :]
-    return Bits(rows, *g)
-
-
-async def _merge(me: Party, rows: int, g: tuple[Column, Column], p: tuple[Column, Column], level: Level) -> tuple[Column, Column]:
-    """P·G' of every merge, then P·P' of the open ones: both components."""
-    z, count = np.empty((level.ands, g[0].shape[1]), np.uint64), len(level.high)
-    mask, after = (me.mask_planes(me.index + j, level.ands, rows) for j in (0, 1))
-    and_planes(p, level.high, g, level.low, (mask[:count], after[:count]), z[:count])
-    and_planes(p, level.high_open, p, level.low_open, (mask[count:], after[count:]), z[count:])
-    return z, await me.swap_planes(z)
+        here = me.step(f"level.{number}")
+        left, right, into = level.operands(width)
+        z = np.empty((level.ands, own.shape[1]), np.uint64)
+        masks = here.mask_planes(here.index, level.ands, rows), here.mask_planes(here.right, level.ands, rows)
+        and_planes((own, after), left, (own, after), right, masks, z)
+        heard = await here.swap_planes(z)
+        fold_planes(own, into, z, len(level.high))
+        fold_planes(after, into, heard, len(level.high))
+    return Bits(rows, own[:width], after[:width])

@@ -15,6 +15,7 @@ from accord.mpc.adder import ADDERS, Network, carries, carries_cost, carry_tree
 from accord.mpc.bits import and_bits, bools_from_planes, column_from_planes, planes_from_column
 from accord.mpc.compose import together
 from accord.mpc.cost import FREE, Cost, costs, plane_bytes
+from accord.mpc.kernels import flipped_sums
 from accord.mpc.party import Party, as_payload
 from accord.mpc.share import Bits, Share
 
@@ -148,11 +149,14 @@ async def bit_to_ring(me: Party, b: Bits, ring: Ring) -> Share:
     """
     if b.width != 1:
         raise OurFault(f"a ring element of {b!r}", do="take one plane, or mpc.to_ring for a word")
-    view = bools_from_planes(summand_bits(me, b), b.rows)
-    u = await pivot_input(me.step("pivot"), view.astype(ring.dtype) if me.role == 0 else None, ring, b.rows)
+    view = summand_bits(me, b)
+    known = bools_from_planes(view, b.rows).astype(ring.dtype) if me.role == 0 else None
+    u = await pivot_input(me.step("pivot"), known, ring, b.rows)
     part = None
     if me.role:
-        part = np.where(view, ring.dtype.type(me.role == 1) - held(me, u), held(me, u))
+        part = np.empty(b.rows, ring.dtype)
+        flipped_sums(view, [held(me, u)], me.role == 1, part)
+        part = ring.reduce(part)
     return await reshare(me.step("reshare"), part, ring, b.rows)
 
 
@@ -282,20 +286,18 @@ async def to_ring_direct(me: Party, b: Bits, ring: Ring) -> Share:
     parts = await _share_each_bit(me.step("pivot"), planes, rings, b.rows)
     total = None
     if me.role:
-        total = column_from_planes(planes, b.rows).astype(ring.dtype) if me.role == 1 else ring.zeros(b.rows)
-        for i, (part, plane) in enumerate(zip(parts, planes, strict=True)):
-            flipped = np.where(bools_from_planes(plane, b.rows), ring.dtype.type(0) - part, part)
-            total += flipped << ring.dtype.type(i)
-        total = ring.reduce(total)
+        total = np.empty(b.rows, np.uint64)
+        flipped_sums(planes, parts, me.role == 1, total)
+        total = ring.encode(total)
     return await reshare(me.step("reshare"), total, ring, b.rows)
 
 
 async def _share_each_bit(me: Party, planes: Column, rings: list[Ring], rows: int) -> list[Column]:
-    """Role 0 shares each of its bits in a ring of its own; the parts that roles 1 and 2 hold, in the widest ring's dtype.
+    """Role 0 shares each of its bits in a ring of its own; the parts that roles 1 and 2 hold, as uint64 columns.
 
     On the wire the elements are bit-planes, so that each ring costs its exact bits.
     """
-    dtype, nbytes = rings[0].dtype, plane_bytes(sum(one.bits for one in rings), rows)
+    nbytes = plane_bytes(sum(one.bits for one in rings), rows)
     masks = [me.role_mask(1, one, rows, lane=f"bit.{i}") for i, one in enumerate(rings)] if me.role != 2 else []
     if me.role == 0:
         bits = (bools_from_planes(plane, rows) for plane in planes)
@@ -305,11 +307,11 @@ async def _share_each_bit(me: Party, planes: Column, rings: list[Ring], rows: in
         return []
     if me.role == 1:
         await me.exchange({}, {})
-        return [mask.astype(dtype, copy=False) for mask in masks]
+        return [mask.astype(np.uint64, copy=False) for mask in masks]
     heard = await me.exchange({}, {me.server(0): nbytes})
     every = heard[me.server(0)].view(np.uint64).reshape(-1, (rows + 63) // 64)
     ends = np.cumsum([one.bits for one in rings])
-    return [column_from_planes(every[end - one.bits : end], rows).astype(dtype) for end, one in zip(ends, rings, strict=True)]
+    return [column_from_planes(every[end - one.bits : end], rows) for end, one in zip(ends, rings, strict=True)]
 
 
 def to_ring_adder_cost(rows: int, width: int, ring: Ring, adder: str = "brent-kung") -> Cost:

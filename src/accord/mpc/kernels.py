@@ -32,7 +32,7 @@ def compiled(loop: Callable[..., None]) -> Callable[..., None]:
     return numba.njit(nogil=True, cache=True)(loop)
 
 
-def _plain(array: Column) -> Column:
+def plain(array: Column) -> Column:
     """The array itself if it is C-contiguous, aligned and writeable, else a copy: a loop is compiled for that one kind."""
     return array if array.flags.carray else np.array(array, order="C")
 
@@ -46,7 +46,7 @@ def planes_from_words(column: Column, width: int) -> Column:
     if width * words < COMPILED_WORDS_MIN:
         return planes_twin(column, width)
     planes = np.empty((width, _whole_tiles(words)), np.uint64)
-    compiled(planes_loop)(_padded(column, planes.shape[1] * WORD_BITS), planes)
+    compiled(transpose_loop)(_padded(column, planes.shape[1] * WORD_BITS), planes, False)
     return planes if planes.shape[1] == words else np.ascontiguousarray(planes[:, :words])
 
 
@@ -55,11 +55,10 @@ def words_from_planes(planes: Column, rows: int) -> Column:
     width, words = planes.shape
     if width * words < COMPILED_WORDS_MIN:
         return words_twin(planes, rows)
-    padded = np.zeros((width, _whole_tiles(words)), np.uint64) if words % TILE_WORDS else planes
     if words % TILE_WORDS:
-        padded[:, :words] = planes
-    column = np.empty(padded.shape[1] * WORD_BITS, np.uint64)
-    compiled(words_loop)(_plain(padded), column)
+        planes = np.pad(planes, ((0, 0), (0, -words % TILE_WORDS)))
+    column = np.empty(planes.shape[1] * WORD_BITS, np.uint64)
+    compiled(transpose_loop)(column, plain(planes), True)
     return column[:rows]
 
 
@@ -69,7 +68,7 @@ def _whole_tiles(words: int) -> int:
 
 def _padded(column: Column, rows: int) -> Column:
     if column.shape[0] == rows:
-        return _plain(column)
+        return plain(column)
     padded = np.zeros(rows, np.uint64)
     padded[: column.shape[0]] = column
     return padded
@@ -94,56 +93,43 @@ def words_twin(planes: Column, rows: int) -> Column:
     return wide.view(np.uint64).reshape(rows)
 
 
-def planes_loop(column: Column, planes: Column) -> None:
-    """Transpose whole tiles of 512 rows, eight 64 × 64 blocks at a time, side by side in one vector register [Warren12]."""
-    width, words = planes.shape
-    tile = np.empty((64, 8), np.uint64)
-    for word in range(0, words, 8):
-        for lane in range(8):
-            for row in range(64):
-                tile[row, lane] = column[(word + lane) * 64 + row]
-        mask = np.uint64(0x00000000FFFFFFFF)
-        step = 32
-        while step:
-            shift = np.uint64(step)
-            for base in range(0, 64, 2 * step):
-                for row in range(base, base + step):
-                    for lane in range(8):
-                        low, high = tile[row, lane], tile[row + step, lane]
-                        swapped = ((low >> shift) ^ high) & mask
-                        tile[row, lane] = low ^ (swapped << shift)
-                        tile[row + step, lane] = high ^ swapped
-            step >>= 1
-            mask ^= mask << np.uint64(step)
-        for plane in range(width):
-            for lane in range(8):
-                planes[plane, word + lane] = tile[plane, lane]
+def transpose_loop(column: Column, planes: Column, back: bool) -> None:
+    """Words to planes, or back, over whole tiles of 512 rows: eight 64 × 64 transposes side by side [Warren12].
 
-
-def words_loop(planes: Column, column: Column) -> None:
-    """The inverse of `planes_loop`: the same transpose, read the other way."""
+    Row r of a tile's eight blocks is `tile[8 r … 8 r + 7]`. Each level swaps the blocks off the diagonal of squares of `step`
+    rows; planes from `width` up are neither made nor read, so levels and rows that only concern them are left out.
+    """
     width, words = planes.shape
-    tile = np.empty((64, 8), np.uint64)
+    square = 1
+    while square < width:
+        square *= 2
+    tile = np.empty(512, np.uint64)
     for word in range(0, words, 8):
-        for plane in range(64):
+        if back:
+            tile[8 * width :] = 0
+            for at in range(8 * width):
+                tile[at] = planes[at // 8, word + at % 8]
+        else:
             for lane in range(8):
-                tile[plane, lane] = planes[plane, word + lane] if plane < width else np.uint64(0)
-        mask = np.uint64(0x00000000FFFFFFFF)
-        step = 32
-        while step:
-            shift = np.uint64(step)
-            for base in range(0, 64, 2 * step):
-                for row in range(base, base + step):
-                    for lane in range(8):
-                        low, high = tile[row, lane], tile[row + step, lane]
-                        swapped = ((low >> shift) ^ high) & mask
-                        tile[row, lane] = low ^ (swapped << shift)
-                        tile[row + step, lane] = high ^ swapped
-            step >>= 1
-            mask ^= mask << np.uint64(step)
-        for lane in range(8):
-            for row in range(64):
-                column[(word + lane) * 64 + row] = tile[row, lane]
+                for row in range(64):
+                    tile[8 * row + lane] = column[(word + lane) * 64 + row]
+        for level in range(6):
+            step = 1 << level if back else 32 >> level
+            shift, span = np.uint64(step), 8 * step
+            mask = np.uint64(0xFFFFFFFFFFFFFFFF) // ((np.uint64(1) << shift) | np.uint64(1))
+            for first in range(0, 8 * max(2 * step, square), 2 * span):
+                low, high = tile[first : first + span], tile[first + span : first + 2 * span]
+                for at in range(span):
+                    swapped = ((low[at] >> shift) ^ high[at]) & mask
+                    low[at] ^= swapped << shift
+                    high[at] ^= swapped
+        if back:
+            for lane in range(8):
+                for row in range(64):
+                    column[(word + lane) * 64 + row] = tile[8 * row + lane]
+        else:
+            for at in range(8 * width):
+                planes[at // 8, word + at % 8] = tile[at]
 
 
 # ---- AND of replicated planes
@@ -157,7 +143,7 @@ def and_planes(a: Pair, left: Column, b: Pair, right: Column, masks: Pair, out: 
     if out.size < COMPILED_WORDS_MIN:
         and_twin(*a, left, *b, right, *masks, out)
     else:
-        compiled(and_loop)(*map(_plain, a), left, *map(_plain, b), right, *masks, out)
+        compiled(and_loop)(*map(plain, a), left, *map(plain, b), right, *masks, out)
 
 
 def and_twin(
@@ -178,16 +164,57 @@ def and_loop(
             z[word] = (x0[word] & (y0[word] ^ y1[word])) ^ (x1[word] & y0[word]) ^ m0[word] ^ m1[word]
 
 
-def fold_planes(target: Column, rows: Column, source: Column) -> None:
-    """⊕ plane j of the source into plane `rows[j]` of the target, in place. Needs: distinct rows."""
+def fold_planes(target: Column, rows: Column, source: Column, added: int) -> None:
+    """Plane j of the source is ⊕ed into plane `rows[j]` of the target for j < `added`, and replaces it from there on; in place.
+
+    Needs: distinct rows.
+    """
     if source.size < COMPILED_WORDS_MIN:
-        target[rows] ^= source
+        fold_twin(target, rows, source, added)
     else:
-        compiled(fold_loop)(target, rows, _plain(source))
+        compiled(fold_loop)(target, rows, plain(source), added)
 
 
-def fold_loop(target: Column, rows: Column, source: Column) -> None:
+def fold_twin(target: Column, rows: Column, source: Column, added: int) -> None:
+    """As `fold_loop`, by whole arrays."""
+    target[rows[:added]] ^= source[:added]
+    target[rows[added:]] = source[added:]
+
+
+def fold_loop(target: Column, rows: Column, source: Column, added: int) -> None:
     for j in range(source.shape[0]):
         into, by = target[rows[j]], source[j]
+        kept = np.uint64(0xFFFFFFFFFFFFFFFF) if j < added else np.uint64(0)
         for word in range(by.shape[0]):
-            into[word] ^= by[word]
+            into[word] = (into[word] & kept) ^ by[word]
+
+
+# ---- bits and ring elements
+
+
+def flipped_sums(planes: Column, parts: list[Column], with_bits: bool, out: Column) -> None:
+    """Σ_i 2^i (−1)^b parts[i] of every row into `out`, where b is the row's bit of plane i; plus b where `with_bits` is set.
+
+    Parts and `out` are columns of one dtype; sums wrap.
+    """
+    out[:] = 0
+    loop = flip_twin if out.size < COMPILED_WORDS_MIN else compiled(flip_loop)
+    for i, part in enumerate(parts):
+        loop(plain(planes[i]), plain(part), np.uint64(i), np.uint64(with_bits), out)
+
+
+def flip_twin(plane: Column, part: Column, shift: np.uint64, one: np.uint64, out: Column) -> None:
+    """As `flip_loop`, by whole arrays."""
+    dtype = out.dtype.type
+    bit = np.unpackbits(plane.view(np.uint8), count=out.size, bitorder="little").astype(bool)
+    out += np.where(bit, dtype(one) - part, part) << dtype(shift)
+
+
+def flip_loop(plane: Column, part: Column, shift: np.uint64, one: np.uint64, out: Column) -> None:
+    for word in range(plane.shape[0]):
+        bits, first = plane[word], 64 * word
+        for i in range(min(64, out.shape[0] - first)):
+            bit = (bits >> np.uint64(i)) & np.uint64(1)
+            # x ⊕ (0 − b) + b is x or −x.
+            flipped = (np.uint64(part[first + i]) ^ (np.uint64(0) - bit)) + bit + (bit & one)
+            out[first + i] += flipped << shift

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from accord.base.ring import Column
-from accord.mpc.kernels import COMPILED_WORDS_MIN, Pair, _plain, compiled
+from accord.mpc.kernels import COMPILED_WORDS_MIN, Pair, plain, compiled
 
 
 def product(x: Pair, y: Pair, masks: Pair, out: Column) -> None:
@@ -16,7 +16,7 @@ def product(x: Pair, y: Pair, masks: Pair, out: Column) -> None:
     if out.size < COMPILED_WORDS_MIN:
         product_twin(*x, *y, *masks, out)
     else:
-        compiled(product_loop)(*map(_plain, x), *map(_plain, y), *map(_plain, masks), out)
+        compiled(product_loop)(*map(plain, x), *map(plain, y), *map(plain, masks), out)
 
 
 def product_twin(x0: Column, x1: Column, y0: Column, y1: Column, mask0: Column, mask1: Column, out: Column) -> None:
@@ -34,7 +34,7 @@ def dots(x: Pair, y: Pair, starts: Column, masks: Pair, out: Column) -> None:
     if x[0].size < COMPILED_WORDS_MIN:
         dots_twin(*x, *y, starts, *masks, out)
     else:
-        compiled(dots_loop)(*map(_plain, x), *map(_plain, y), starts, *map(_plain, masks), out)
+        compiled(dots_loop)(*map(plain, x), *map(plain, y), starts, *map(plain, masks), out)
 
 
 def dots_twin(x0: Column, x1: Column, y0: Column, y1: Column, starts: Column, mask0: Column, mask1: Column, out: Column) -> None:
