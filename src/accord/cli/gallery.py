@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import accord
 from accord.base.errors import Refused
+from accord.cli.places import require_runtime
 from accord.cli.screen import Phases, console, grid
 
 if TYPE_CHECKING:
@@ -48,6 +49,9 @@ def show() -> None:
 def run(name: str, data: Path | None, runtime: str, as_json: bool) -> int:
     """Run one. Returns 0 where the result is the oracle's."""
     chosen = entry(name)
+    require_runtime(runtime)
+    if data and not data.exists():
+        raise Refused("there is no such file or folder", where=str(data), do="check the path")
     with Phases(quiet=as_json) as progress:
         report = chosen.run(data, fresh_folder(name), runtime, progress)
     facts = report.json()

@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from accord.base.errors import Refused
-from accord.cli.places import locate
+from accord.cli.places import locate, require_runtime
 from accord.cli.screen import Phases, amount, console
 from accord.node.session import Outcome, open_study
 from accord.release.seal import ReleasedTable
 
-RUNTIMES = ("clear:", "sim:", "local:")
 IN_THE_CLEAR = "computed in the clear on this machine, to check the question: nothing was encrypted, signed or released"
 
 
 def run(place: Path, runtime: str) -> None:
     """Run, with the phases on stderr; then the cost, and where everything lies."""
-    if runtime not in RUNTIMES:
-        raise Refused(f"there is no runtime {runtime!r}", rule=f"one of {', '.join(RUNTIMES)}")
+    require_runtime(runtime)
     session = open_study(locate(place).study)
     with Phases() as progress:
         outcome = session.run(runtime, progress)

@@ -55,14 +55,15 @@ def amount(size: float) -> str:
 
 
 class Phases:
-    """Shows a run's phases on stderr: a bar on a terminal, one line a finished phase elsewhere.
+    """Shows a run's phases on stderr: a bar each on a terminal, a line as each begins elsewhere.
 
-    Used as a context and as the `progress` of a run: it is called with (name, done, total, who).
+    Used as a context and as the `progress` of a run: it is called with (name, done, total, who). Several parties may tell of one
+    phase; its bar is as far as the slowest of them.
     """
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.finished: set[str] = set()
+        self.parts: dict[str, dict[str, float]] = {}
         self.tasks: dict[str, TaskID] = {}
         self.bar: Progress | None = None
 
@@ -79,13 +80,15 @@ class Phases:
 
     def __call__(self, phase: tuple[str, int, int, str]) -> None:
         name, done, total, who = phase
+        if name not in self.parts and not self.quiet and not self.bar:
+            print(f"… {PHASES.get(name, name)}", file=sys.stderr, flush=True)
+        self.parts.setdefault(name, {})[who] = done / total if total else 1.0
         if self.bar:
-            self._move(self.bar, name, done, total, who)
-        elif done >= total and name not in self.finished and not self.quiet:
-            print(f"{PHASES.get(name, name)}: done", file=sys.stderr, flush=True)
-            self.finished.add(name)
+            self._move(self.bar, name)
 
-    def _move(self, bar: Progress, name: str, done: int, total: int, who: str) -> None:
+    def _move(self, bar: Progress, name: str) -> None:
         if name not in self.tasks:
-            self.tasks[name] = bar.add_task(f"{PHASES.get(name, name):<38}", total=total, who="")
-        bar.update(self.tasks[name], completed=done, total=total, who=escape(who) if done < total else "")
+            self.tasks[name] = bar.add_task(f"{PHASES.get(name, name):<38}", total=1.0, who="")
+        slowest = min(self.parts[name].values())
+        waiting = ", ".join(who for who, part in self.parts[name].items() if part < 1.0 and who)
+        bar.update(self.tasks[name], completed=slowest, who=escape(waiting))
