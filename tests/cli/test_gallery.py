@@ -107,8 +107,6 @@ def test_what_is_not_there_is_refused_with_what_is(accord, toys):
         3,
         "accord: no.csv: there is no such file or folder; check the path\n",
     )
-    said = accord("gallery", "run", "sixes", "--runtime", "fast:")
-    assert (said.code, said.line) == (3, "accord: there is no runtime 'fast:' (rule: one of clear:, sim:, local:)")
 
 
 def test_a_demonstration_is_shown(accord, toys):

@@ -48,13 +48,13 @@ def test_on_a_terminal_each_phase_is_a_bar_that_fills(monkeypatch):
     assert "compute on shares" in terminal.getvalue()
 
 
-def test_a_bar_is_as_far_as_the_slowest(monkeypatch):
+def test_a_bar_never_goes_back(monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     with screen.Phases() as progress:
         progress(("compute", 3, 4, "alpha"))
         progress(("compute", 1, 4, "beta"))
-        assert progress.bar.tasks[0].completed == pytest.approx(0.25)
-        assert progress.bar.tasks[0].fields["who"] == "alpha, beta"
+        assert progress.bar.tasks[0].completed == pytest.approx(0.75)
+        assert progress.bar.tasks[0].fields["who"] == "beta"
 
 
 def test_a_table_in_a_pipe_is_never_cut_and_holds_no_markup(capsys):

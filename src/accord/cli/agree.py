@@ -14,6 +14,7 @@ from accord.node.session import Session, open_study
 from accord.study import consortium, keys
 from accord.study.approval import Agreement
 from accord.study.document import Study
+from accord.study.lifecycle import State
 
 RULE = "─" * 72
 YES = "yes"
@@ -58,8 +59,9 @@ def sign(place: Path, parties: list[str], all_local: bool, yes: bool) -> None:
 def status(place: Path) -> None:
     """Who has what part, who has signed, and the runs so far."""
     session = open_study(locate(place).study)
-    study, missing = session.study, set(session.missing())
-    print(f"{study.title}: {session.state()}, until {study.expires}")
+    study, state = session.study, session.state()
+    missing = set(study.approvers if state == State.DRAFT else session.missing())
+    print(f"{study.title}: {state}, may run until {study.expires}")
     local = set(session.folder.local_parties())
     rows = [(party, roles(study, party), "yes" if party in local else "no", _signed(party, study, missing)) for party in study.parties]
     console().print(grid(("party", "part", "keys here", "signed"), rows))

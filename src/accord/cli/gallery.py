@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import accord
 from accord.base.errors import Refused
-from accord.cli.places import require_runtime
 from accord.cli.screen import Phases, console, grid
 
 if TYPE_CHECKING:
@@ -49,7 +48,6 @@ def show() -> None:
 def run(name: str, data: Path | None, runtime: str, as_json: bool) -> int:
     """Run one. Returns 0 where the result is the oracle's."""
     chosen = entry(name)
-    require_runtime(runtime)
     if data and not data.exists():
         raise Refused("there is no such file or folder", where=str(data), do="check the path")
     with Phases(quiet=as_json) as progress:

@@ -1,4 +1,4 @@
-"""From what a person names (a study, a run's folder, a receipt, a runtime) to what is meant."""
+"""From what a person names (a study, a run's folder, a receipt) to what is meant."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from accord.base.errors import Refused
 from accord.study import document
 
 RUNS = "runs"
-RUNTIMES = ("clear:", "sim:", "local:")
 
 
 class Place(NamedTuple):
@@ -31,12 +30,6 @@ def locate(path: Path) -> Place:
         if (folder / document.FILE).is_file():
             return Place(_short(folder), _run(here.relative_to(folder).parts, path))
     raise Refused("no study here", where=str(path), do="name a folder that holds a study.toml, or make one with: accord new")
-
-
-def require_runtime(name: str) -> None:
-    """Raises Refused for a runtime that is not there."""
-    if name not in RUNTIMES:
-        raise Refused(f"there is no runtime {name!r}", rule=f"one of {', '.join(RUNTIMES)}")
 
 
 def _run(parts: tuple[str, ...], path: Path) -> str | None:

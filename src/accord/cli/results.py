@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from accord.cli.places import locate, require_runtime
+from accord.base.errors import Refused
+from accord.cli.places import locate
 from accord.cli.screen import Phases, amount, console
-from accord.node.session import Outcome, open_study
+from accord.node.runtimes import Outcome
+from accord.node.session import Session, open_study
 from accord.release.seal import ReleasedTable
+from accord.study import document
+from accord.study.receipt import PROVES, Receipt, read
+from accord.study.receipt import verify as check
 
 IN_THE_CLEAR = "computed in the clear on this machine, to check the question: nothing was encrypted, signed or released"
 
 
 def run(place: Path, runtime: str) -> None:
     """Run, with the phases on stderr; then the cost, and where everything lies."""
-    require_runtime(runtime)
     session = open_study(locate(place).study)
     with Phases() as progress:
         outcome = session.run(runtime, progress)
@@ -59,11 +63,25 @@ def show(tables: Mapping[str, ReleasedTable]) -> None:
 
 
 def verify(receipt: Path, study: Path | None) -> None:
-    """Check a receipt against the study's consortium, and say what that proves."""
-    place = locate(study) if study else locate(receipt)
+    """Check a receipt against the study and its consortium, and say what it proves."""
+    place = locate(study or receipt)
     session = open_study(place.study)
-    checked = session.verify(place.run)
+    is_file = receipt.is_file() and receipt.name != document.FILE
+    checked = _verify_file(session, receipt) if is_file else session.verify(place.run)
+    signers, servers = (one.party for one in checked.approvals), (one.server for one in checked.statements)
     print(f"run {checked.run}: the receipt holds")
+    print(f"signed by {', '.join(sorted(signers))}: study, consortium, plan and explanation")
+    print(f"computed by {', '.join(servers)}: they state the same inputs and checks")
+    print(f"it proves {PROVES}")
+
+
+def _verify_file(session: Session, path: Path) -> Receipt:
+    """A receipt from anywhere. Raises Refused where it is of another study, or does not hold."""
+    found = read(path)
+    if found.agreement != session.agreement:
+        raise Refused("this receipt is of another study, plan or explanation", where=str(path), do="name its study with --study")
+    check(found, session.folder.consortium(), session.required)
+    return found
 
 
 def _files(csv: Path, tables: Mapping[str, ReleasedTable]) -> dict[Path, ReleasedTable]:

@@ -57,13 +57,13 @@ def amount(size: float) -> str:
 class Phases:
     """Shows a run's phases on stderr: a bar each on a terminal, a line as each begins elsewhere.
 
-    Used as a context and as the `progress` of a run: it is called with (name, done, total, who). Several parties may tell of one
-    phase; its bar is as far as the slowest of them.
+    Used as a context and as the `progress` of a run: it is called with (name, done, total, who). Several parties tell of one phase, in
+    step; its bar is as far as anybody said.
     """
 
     def __init__(self, quiet: bool = False) -> None:
         self.quiet = quiet
-        self.parts: dict[str, dict[str, float]] = {}
+        self.parts: dict[str, float] = {}
         self.tasks: dict[str, TaskID] = {}
         self.bar: Progress | None = None
 
@@ -82,13 +82,11 @@ class Phases:
         name, done, total, who = phase
         if name not in self.parts and not self.quiet and not self.bar:
             print(f"… {PHASES.get(name, name)}", file=sys.stderr, flush=True)
-        self.parts.setdefault(name, {})[who] = done / total if total else 1.0
+        self.parts[name] = max(self.parts.get(name, 0.0), done / total if total else 1.0)
         if self.bar:
-            self._move(self.bar, name)
+            self._move(self.bar, name, who)
 
-    def _move(self, bar: Progress, name: str) -> None:
+    def _move(self, bar: Progress, name: str, who: str) -> None:
         if name not in self.tasks:
             self.tasks[name] = bar.add_task(f"{PHASES.get(name, name):<38}", total=1.0, who="")
-        slowest = min(self.parts[name].values())
-        waiting = ", ".join(who for who, part in self.parts[name].items() if part < 1.0 and who)
-        bar.update(self.tasks[name], completed=slowest, who=escape(waiting))
+        bar.update(self.tasks[name], completed=self.parts[name], who=escape(who) if self.parts[name] < 1.0 else "")
