@@ -17,6 +17,11 @@ PIVOTS = (0, 1, 2)
 ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 
+def some_rows(bits: int, pivot: int) -> tuple[int, ...]:
+    """Row counts to test: at every width each count and each pivot, at widths 3 and 64 every pair of them."""
+    return ROWS if bits in (3, 64) else ROWS[(pivot + bits) % 3 :: 3]
+
+
 def numbers(rows: int, ring: Ring, seed: int = 0) -> np.ndarray:
     """Signed numbers of the ring: 0, ±1, ±2^(k−2), the extremes, and random ones."""
     half, quarter = 1 << (ring.bits - 1), 1 << max(ring.bits - 2, 0)

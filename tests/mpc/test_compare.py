@@ -19,7 +19,7 @@ from accord.mpc.ideal import TWINS
 from accord.mpc.party import Party, Profile
 from accord.mpc.share import Share
 from accord.testing.world import Word, World
-from tests.mpc.cases import PIVOTS, ROWS, every_sharing, numbers, run_at_cost, words
+from tests.mpc.cases import PIVOTS, every_sharing, numbers, run_at_cost, some_rows, words
 
 WIDTHS = (1, 2, 3, 4, 5, 8, 17, 32, 33, 62, 63, 64)
 
@@ -39,7 +39,7 @@ def pairs(rows: int, bits: int) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize("bits", WIDTHS)
 @pytest.mark.parametrize("protocol", [compare.sign, compare.is_zero])
 def test_one_number(protocol: Any, bits: int, pivot: int) -> None:
-    for rows in ROWS:
+    for rows in some_rows(bits, pivot):
         x = numbers(rows, Ring(bits))
         for ring in {Ring(bits), Z64}:
             ran = run_at_cost(World(rows), cost_of(protocol, rows, bits), protocol, x, ring=ring, pivot=pivot, bits=bits)
@@ -51,7 +51,7 @@ def test_one_number(protocol: Any, bits: int, pivot: int) -> None:
 @pytest.mark.parametrize("protocol", [compare.less_than, compare.equality, compare.minimum, compare.maximum])
 def test_two_numbers(protocol: Any, bits: int, pivot: int) -> None:
     facts = (Z64,) if protocol in (compare.minimum, compare.maximum) else ()
-    for rows in ROWS:
+    for rows in some_rows(bits, pivot):
         x, y = pairs(rows, bits)
         ran = run_at_cost(World(rows), cost_of(protocol, rows, bits, *facts), protocol, x, y, pivot=pivot, bits=bits)
         got = ran.signed if facts else ran.value
@@ -62,7 +62,7 @@ def test_two_numbers(protocol: Any, bits: int, pivot: int) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("protocol", [compare.less_than_bits, compare.equality_bits])
 def test_two_words(protocol: Any, width: int, pivot: int) -> None:
-    for rows in ROWS:
+    for rows in some_rows(width, pivot):
         a, b = words(rows, width), words(rows, width)[::-1].copy()
         b[::3] = a[::3]
         ran = run_at_cost(World(rows), cost_of(protocol, rows, width), protocol, Word(a, width), Word(b, width), pivot=pivot)

@@ -19,7 +19,7 @@ from accord.mpc.ideal import TWINS
 from accord.mpc.party import LAN, Party, Profile
 from accord.mpc.share import Bits, Share
 from accord.testing.world import Dealt, Word, World
-from tests.mpc.cases import PIVOTS, ROWS, every_sharing, flags, numbers, run_at_cost, words
+from tests.mpc.cases import PIVOTS, ROWS, every_sharing, flags, numbers, run_at_cost, some_rows, words
 
 RINGS = tuple(Ring(bits) for bits in (1, 2, 3, 8, 13, 32, 33, 63, 64))
 SKLANSKY = Profile(adder="sklansky")
@@ -41,7 +41,7 @@ def as_servers(*given: Any) -> Callable[..., Any]:
 @pytest.mark.parametrize("pivot", PIVOTS)
 @pytest.mark.parametrize("ring", RINGS)
 def test_what_the_pivot_knows_becomes_shared(ring: Ring, pivot: int) -> None:
-    for rows in ROWS:
+    for rows in some_rows(ring.bits, pivot):
         x = ring.encode(numbers(rows, ring))
         protocol = as_servers(x, None, None)(convert.pivot_input, ring, rows)
         assert np.array_equal(run_at_cost(World(rows), cost_of(convert.pivot_input, rows, ring), protocol, pivot=pivot).value, x)
@@ -50,7 +50,7 @@ def test_what_the_pivot_knows_becomes_shared(ring: Ring, pivot: int) -> None:
 @pytest.mark.parametrize("pivot", PIVOTS)
 @pytest.mark.parametrize("ring", RINGS)
 def test_what_two_servers_know_becomes_the_sum(ring: Ring, pivot: int) -> None:
-    for rows in ROWS:
+    for rows in some_rows(ring.bits, pivot):
         a, b = ring.encode(numbers(rows, ring)), ring.encode(numbers(rows, ring, seed=1))
         protocol = as_servers(None, a, b)(convert.reshare, ring, rows)
         ran = run_at_cost(World(rows), cost_of(convert.reshare, rows, ring), protocol, pivot=pivot)
@@ -90,7 +90,7 @@ def test_the_summands_of_the_pivot_view_add_up(pivot: int) -> None:
 @pytest.mark.parametrize("pivot", PIVOTS)
 @pytest.mark.parametrize("ring", RINGS)
 def test_a_bit_becomes_a_ring_element(ring: Ring, pivot: int) -> None:
-    for rows in ROWS:
+    for rows in some_rows(ring.bits, pivot):
         declared = cost_of(convert.bit_to_ring, rows, ring)
         ran = run_at_cost(World(rows), declared, into(convert.bit_to_ring, ring), flags(rows), pivot=pivot)
         assert np.array_equal(ran.value, TWINS[convert.bit_to_ring](flags(rows), ring=ring)) and ran.value.dtype == ring.dtype
@@ -120,7 +120,7 @@ def test_any_word_into_any_ring(column: list[int], bits: int, pivot: int) -> Non
 @pytest.mark.parametrize("profile", [LAN, SKLANSKY])
 @pytest.mark.parametrize("ring", RINGS)
 def test_a_ring_element_becomes_a_word(ring: Ring, profile: Profile, pivot: int) -> None:
-    for rows in ROWS:
+    for rows in some_rows(ring.bits, pivot):
         x = numbers(rows, ring)
         declared = cost_of(convert.to_bits, rows, ring.bits, profile.adder)
         ran = run_at_cost(World(rows, profile), declared, convert.to_bits, x, ring=ring, pivot=pivot)
@@ -144,7 +144,7 @@ def test_there_and_back_again() -> None:
 @pytest.mark.parametrize("pivot", PIVOTS)
 @pytest.mark.parametrize("bits", [1, 2, 3, 20, 63])
 def test_the_carry_of_the_summands(bits: int, pivot: int) -> None:
-    for rows in ROWS:
+    for rows in some_rows(bits, pivot):
         c, r = words(rows, bits), np.random.default_rng(rows).integers(0, 2**bits, rows, dtype=np.uint64)
         protocol = as_servers(c, r, r)(convert.carry, bits)
         ran = run_at_cost(World(rows), cost_of(convert.carry, rows, bits), protocol, pivot=pivot)
@@ -175,7 +175,7 @@ PAIRS = ((2, 3), (3, 8), (8, 64), (13, 14), (32, 33), (32, 64), (33, 64), (63, 6
 @pytest.mark.parametrize(("bits", "wide"), PAIRS)
 def test_numbers_survive_a_wider_ring(bits: int, wide: int, pivot: int) -> None:
     narrow, ring = Ring(bits), Ring(wide)
-    for rows in ROWS:
+    for rows in some_rows(bits, pivot):
         signed = numbers(rows, Ring(bits - 1))
         unsigned = signed & ((1 << (bits - 1)) - 1)
         for protocol, x in ((convert.cast_up, unsigned), (convert.cast_up_signed, signed)):
@@ -226,11 +226,11 @@ def test_costs_are_those_of_the_design_or_better(cost: Cost, rounds: int, bytes_
 def test_networks_merge_adjacent_spans(network: Callable[[int], adder.Network], width: int) -> None:
     first = list(range(width))
     for level in network(width):
-        before = list(first)
-        for high, low in zip(level.high, level.low, strict=True):
+        before, merges = list(first), level.merges
+        for high, low in zip(level.into[:merges], level.right[:merges], strict=True):
             assert low == before[high] - 1, "a span takes in the one right below it"
             first[high] = before[low]
-        assert set(level.high[: level.open_count]) == {high for high in level.high if first[high] > 0}
+        assert set(level.into[merges:] - width) == {high for high in level.into[:merges] if first[high] > 0}
     assert first[-1] == 0
     assert network is adder.carry_tree or first == [0] * width
 

@@ -22,24 +22,16 @@ from accord.mpc.share import Bits
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """Merges of one round: position `high[j]` takes in position `low[j]`.
+    """The ANDs of one round, of plane `left[j]` and plane `right[j]`; G of position i is plane i, its P plane width + i.
 
-    The first `open_count` merges make spans that do not reach position 0 yet, so that their P is still needed.
+    The first `merges` of them, P·G', are ⊕ed into G, plane `into[j]`. The others, P·P', replace P: of merges whose span does not
+    reach position 0 yet, so that it is still needed.
     """
 
-    high: Column
-    low: Column
-    open_count: int
-
-    @property
-    def ands(self) -> int:
-        return len(self.high) + self.open_count
-
-    def operands(self, width: int) -> tuple[Column, Column, Column]:
-        """Numbers of the planes to AND, left and right, and of those that take the results: G of a position, P at `width` more."""
-        high, low = self.high[: self.open_count], self.low[: self.open_count]
-        left = np.concatenate([self.high, high]) + width
-        return left, np.concatenate([self.low, low + width]), np.concatenate([self.high, high + width])
+    left: Column
+    right: Column
+    into: Column
+    merges: int
 
 
 Network = tuple[Level, ...]
@@ -79,16 +71,21 @@ def _network(width: int, steps: Iterable[list[tuple[int, int]]]) -> Network:
     start = list(range(width))
     levels = []
     for pairs in filter(None, steps):
-        by_openness = sorted(pairs, key=lambda pair: start[pair[1]] == 0)
-        high, low = np.array(by_openness, np.intp).T
-        levels.append(Level(high, low, sum(start[low] > 0 for _, low in pairs)))
+        levels.append(_level(width, pairs, [pair for pair in pairs if start[pair[1]] > 0]))
         merged = {high: start[low] for high, low in pairs}
         start = [merged.get(i, first) for i, first in enumerate(start)]
     return tuple(levels)
 
 
+def _level(width: int, pairs: list[tuple[int, int]], still_open: list[tuple[int, int]]) -> Level:
+    left = [width + high for high, _ in pairs + still_open]
+    right = [low for _, low in pairs] + [width + low for _, low in still_open]
+    into = [high for high, _ in pairs] + [width + high for high, _ in still_open]
+    return Level(np.array(left, np.intp), np.array(right, np.intp), np.array(into, np.intp), len(pairs))
+
+
 def carries_cost(rows: int, network: Network) -> Cost:
-    return Cost(len(network), SERVERS * plane_bytes(sum(level.ands for level in network), rows))
+    return Cost(len(network), SERVERS * plane_bytes(sum(len(level.into) for level in network), rows))
 
 
 @costs(carries_cost)
@@ -104,11 +101,10 @@ async def carries(me: Party, generate: Bits, propagate: Bits, network: Network) 
     own, after = np.concatenate([generate.own, propagate.own]), np.concatenate([generate.next, propagate.next])
     for number, level in enumerate(network):
         here = me.step(f"level.{number}")
-        left, right, into = level.operands(width)
-        z = np.empty((level.ands, own.shape[1]), np.uint64)
-        masks = here.mask_planes(here.index, level.ands, rows), here.mask_planes(here.right, level.ands, rows)
-        and_planes((own, after), left, (own, after), right, masks, z)
+        z = np.empty((len(level.into), own.shape[1]), np.uint64)
+        masks = here.mask_planes(here.index, len(z), rows), here.mask_planes(here.right, len(z), rows)
+        and_planes((own, after), level.left, (own, after), level.right, masks, z)
         heard = await here.swap_planes(z)
-        fold_planes(own, into, z, len(level.high))
-        fold_planes(after, into, heard, len(level.high))
+        fold_planes(own, level.into, z, level.merges)
+        fold_planes(after, level.into, heard, level.merges)
     return Bits(rows, own[:width], after[:width])

@@ -21,7 +21,7 @@ TILE_WORDS = 8
 """Words of a plane that one tile of a transpose holds: one cache line."""
 TILE_ROWS = TILE_WORDS * WORD_BITS
 COMPILED_WORDS_MIN = 1 << 12
-"""Where fewer words than this are made, the NumPy twin runs."""
+"""Where fewer words (of a column, or of planes) than this are made, the NumPy twin runs."""
 
 
 @cache
@@ -43,7 +43,7 @@ def plain(array: Column) -> Column:
 def planes_from_words(column: Column, width: int) -> Column:
     """The low `width` bits of uint64 words as bit-planes: (width, ⌈rows / 64⌉) uint64; pad bits are zero."""
     words = (column.shape[0] + WORD_BITS - 1) // WORD_BITS
-    if width * words < COMPILED_WORDS_MIN:
+    if words * WORD_BITS < COMPILED_WORDS_MIN:
         return planes_twin(column, width)
     planes = np.empty((width, _whole_tiles(words)), np.uint64)
     compiled(transpose_loop)(_padded(column, planes.shape[1] * WORD_BITS), planes, False)
@@ -52,8 +52,8 @@ def planes_from_words(column: Column, width: int) -> Column:
 
 def words_from_planes(planes: Column, rows: int) -> Column:
     """The inverse: `rows` uint64 words whose bit j is plane j's, for at most 64 planes."""
-    width, words = planes.shape
-    if width * words < COMPILED_WORDS_MIN:
+    words = planes.shape[1]
+    if words * WORD_BITS < COMPILED_WORDS_MIN:
         return words_twin(planes, rows)
     if words % TILE_WORDS:
         planes = np.pad(planes, ((0, 0), (0, -words % TILE_WORDS)))
