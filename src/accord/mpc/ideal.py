@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from accord.base.ring import Column, Ring
-from accord.mpc import bits, compare, convert
+from accord.mpc import bits, compare, convert, division, fixed, inputs, open, product, reciprocal, truncate
 
 # ---- circuits on bits
 
@@ -92,6 +92,68 @@ def equality_bits(a: Column, b: Column) -> Column:
     return np.equal(a, b)
 
 
+# ---- products, shifts, division
+
+
+def multiply(x: Column, y: Column) -> Column:
+    return x * y
+
+
+def square(x: Column) -> Column:
+    return x * x
+
+
+def dot(x: Column, y: Column, *, starts: Column | None = None) -> Column:
+    return np.add.reduceat(x * y, [0] if starts is None else starts)
+
+
+def select(condition: Column, a: Column, b: Column) -> Column:
+    return np.where(condition, a, b)
+
+
+def floor_shift(x: Column, *, shift: int) -> Column:
+    return x >> shift
+
+
+def fixed_multiply(x: Column, y: Column, *, fraction_bits: int) -> Column:
+    """What the protocol gives, or one less."""
+    return x * y >> fraction_bits
+
+
+def leading_zeros(word: Column, *, width: int) -> Column:
+    return np.array([width - int(one).bit_length() for one in word], np.uint64)
+
+
+def scaled(x: Column, low: Column, high: Column) -> Column:
+    return x * low * np.where(high, 1 << 32, 1)
+
+
+def shifted(x: Column, *, right: int) -> Column:
+    """What the protocol gives, or one less."""
+    return x >> right if right > 0 else x << -right
+
+
+def inverse(b: Column, *, width: int) -> Column:
+    """The `inverse` of a Reciprocal, within 3 units of 2^−30 relative."""
+    return np.array([(1 << 30 + int(one).bit_length()) // int(one) for one in b])
+
+
+def quotient(a: Column, b: Column, *, a_bits: int, b_bits: int) -> Column:
+    return a // b
+
+
+def divide(a: Column, b: Column, *, fraction_bits: int, a_bits: int, b_bits: int) -> Column:
+    """What the protocol gives, within its stated error."""
+    return (a << fraction_bits) // b
+
+
+# ---- in and out
+
+
+def as_given(x: Column) -> Column:
+    return x
+
+
 TWINS: dict[Callable[..., Any], Callable[..., Column]] = {
     bits.all_bits: all_bits,
     bits.and_bits: and_bits,
@@ -113,4 +175,21 @@ TWINS: dict[Callable[..., Any], Callable[..., Column]] = {
     convert.to_ring: to_ring,
     convert.to_ring_adder: to_ring,
     convert.to_ring_direct: to_ring,
+    division.divide: divide,
+    division.quotient: quotient,
+    fixed.fixed_multiply: fixed_multiply,
+    inputs.input_from: as_given,
+    open.open_result: as_given,
+    open.open_uniform: as_given,
+    open.reveal: as_given,
+    product.dot: dot,
+    product.multiply: multiply,
+    product.select: select,
+    product.square: square,
+    reciprocal.leading_zeros: leading_zeros,
+    reciprocal.reciprocal: inverse,
+    reciprocal.scaled: scaled,
+    reciprocal.shifted: shifted,
+    truncate.floor_shift: floor_shift,
+    truncate.truncate: floor_shift,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from accord.base.ring import Column
-from accord.mpc.kernels import COMPILED_WORDS_MIN, Pair, plain, compiled
+from accord.mpc.kernels import COMPILED_WORDS_MIN, Pair, compiled, plain
 
 
 def product(x: Pair, y: Pair, masks: Pair, out: Column) -> None:
