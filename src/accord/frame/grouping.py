@@ -154,9 +154,19 @@ class Grouping:
         with at(wanted.node, self.below.sql):
             return average(found, column(node.field(self._rows_name(wanted))), wanted.argument.type)
 
+    def _never_null(self, counted: str) -> str:
+        """The counted column as a key: where it is NULL, any value does, since such rows do not count."""
+        field = self.input.field(counted)
+        if not field.type.nullable:
+            return counted
+        name = self._fresh(f"{counted}_key", {one.name for one in self.input.fields})
+        known = call("coalesce", column(field), Literal(field.type.as_nullable(False), field.type.low))
+        self.input = Project(self.input, (*((one.name, column(one)) for one in self.input.fields), (name, known)))
+        return name
+
     def _twice(self, keys: tuple[str, ...], wanted: Sequence[Wanted], counted: str) -> Node:
         """COUNT(DISTINCT counted) as two group-bys: first by the column too, then over what it takes."""
-        inner_keys = tuple(dict.fromkeys((*keys, counted)))
+        inner_keys = tuple(dict.fromkeys((*keys, self._never_null(counted))))
         inner = Aggregate(self.input, inner_keys, self._calls(wanted, inner_keys))
         totals = dict(self._calls(wanted, keys))
         calls = []

@@ -10,7 +10,7 @@ from typing import Any
 
 from accord.base.errors import OurFault
 from accord.plan.catalog import Catalog, TableInfo
-from accord.plan.expression import ColumnRef
+from accord.plan.expression import Call, ColumnRef, Expression, Literal
 from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Local, Node, Project, Public, Scan, Sort
 from accord.plan.typing import domain
 
@@ -136,13 +136,27 @@ def rows_max(node: Node, keys: Keys, catalog: Catalog, owner: str | None = None)
         return _aggregate_rows(node, keys, catalog, owner)
     if isinstance(node, Join):
         return _join_rows(node, keys, catalog, owner)
+    if isinstance(node, Filter):
+        return rows_max(node.input, keys | _fixed(node.predicate), catalog, owner)
     return rows_max(node.inputs[0], keys, catalog, owner)
 
 
 def _scan_rows(node: Scan, keys: Keys, catalog: Catalog, owner: str | None) -> int:
     info = table_info(catalog, node.table)
-    counts = [rows for name, rows in zip(info.owners, info.rows_max, strict=True) if owner in (None, name)]
+    unique = bool(info.schema.unique) and frozenset(info.schema.unique) <= keys
+    counts = [1 if unique else rows for name, rows in zip(info.owners, info.rows_max, strict=True) if owner in (None, name)]
     return max(counts, default=0) if info.owner_column in keys else sum(counts)
+
+
+def _fixed(predicate: Expression) -> Keys:
+    """Columns that have one value in all rows for which a predicate is true."""
+    if not isinstance(predicate, Call):
+        return frozenset()
+    if predicate.function == "and":
+        return frozenset().union(*map(_fixed, predicate.arguments))
+    column = next((one.name for one in predicate.arguments if isinstance(one, ColumnRef)), None)
+    constant = any(isinstance(one, Literal) for one in predicate.arguments)
+    return frozenset({column}) if predicate.function == "eq" and column and constant else frozenset()
 
 
 def _aggregate_rows(node: Aggregate, keys: Keys, catalog: Catalog, owner: str | None) -> int:

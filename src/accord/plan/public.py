@@ -7,22 +7,21 @@ from dataclasses import replace
 from accord.base.canonical import digest
 from accord.base.errors import Refused
 from accord.base.limits import PUBLIC_ROWS_MAX
-from accord.plan.facts import most_rows, with_inputs
+from accord.plan.catalog import Catalog
+from accord.plan.facts import most_rows
 from accord.plan.interpret import interpret
-from accord.plan.nodes import Join, Local, Node, Public
+from accord.plan.nodes import Join, Node, Public
+from accord.plan.rewrite import bottom_up
 
 
-def folded(node: Node) -> Node:
-    """The plan with every subplan of public tables alone replaced by the Public that it is."""
-    return _folded(node, {})
+def fold_publics(node: Node, _: Catalog) -> Node:
+    """Rule: every step over public tables alone is replaced by the Public that it is."""
+    return bottom_up(node, _folded, below_local=False)
 
 
-def _folded(node: Node, done: dict[int, tuple[Node, Node]]) -> Node:
-    if id(node) not in done:
-        below = node if isinstance(node, Local) else with_inputs(node, tuple(_folded(one, done) for one in node.inputs))
-        ready = below.inputs and not isinstance(below, Local) and all(isinstance(one, Public) for one in below.inputs)
-        done[id(node)] = (node, computed(below) if ready else below)
-    return done[id(node)][1]
+def _folded(node: Node) -> Node:
+    ready = node.inputs and all(isinstance(one, Public) for one in node.inputs)
+    return computed(node) if ready else node
 
 
 def computed(node: Node) -> Public:

@@ -1,0 +1,87 @@
+"""Rule: what one owner can do alone moves to the owner; a group-by over several owners becomes partial ones and a total."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from accord.base.errors import Refused
+from accord.plan.catalog import Catalog
+from accord.plan.expression import AggregateCall, ColumnRef
+from accord.plan.facts import grid_keys, owner_columns, owners_of, table_info
+from accord.plan.nodes import Aggregate, Field, Filter, Join, Local, Node, Project, Scan
+from accord.plan.rewrite import bottom_up, is_public
+from accord.plan.typing import domain
+
+
+def lift_to_owners(node: Node, catalog: Catalog) -> Node:
+    """Every Scan becomes local, and with it each step above that needs no other owner's rows."""
+    return bottom_up(node, lambda one: _lifted(one, catalog))
+
+
+def _lifted(node: Node, catalog: Catalog) -> Node:
+    if isinstance(node, Scan):
+        return Local(node)
+    if isinstance(node, Filter | Project) and isinstance(node.input, Local):
+        return Local(replace(node, input=node.input.input))
+    if isinstance(node, Aggregate) and isinstance(node.input, Local):
+        return _aggregate(node, node.input.input, catalog)
+    if isinstance(node, Join):
+        return _join(node, catalog)
+    return node
+
+
+def _aggregate(node: Aggregate, below: Node, catalog: Catalog) -> Node:
+    """An owner's groups are final where no other owner has rows in them; else each owner gives its part, and the parts are combined."""
+    if len(owners_of(below, catalog)) == 1 or frozenset(owner_columns(below, catalog)) & frozenset(node.keys):
+        return Local(replace(node, input=below))
+    for key in node.keys:
+        require_domain(below.field(key), f"GROUP BY {key} over several owners")
+    parts, totals = [], []
+    for name, call in node.aggregates:
+        nullable = call.function != "count" and (not node.keys or call.type.nullable)
+        part = AggregateCall(call.function, call.argument, call.type.as_nullable(nullable))
+        parts.append((name, part))
+        totals.append((name, AggregateCall("sum" if call.function == "count" else call.function, ColumnRef(part.type, name), call.type)))
+    return Aggregate(Local(Aggregate(below, node.keys, tuple(parts))), node.keys, tuple(totals))
+
+
+def require_domain(field: Field, what: str) -> None:
+    """Raises Refused, with the nearest form, unless the column's values can be laid out in public."""
+    if field.type.nullable and domain(field.type) is not None:
+        raise Refused(f"{what}: the column can be NULL", rule="keys are never NULL", do=f"use COALESCE({field.name}, a value of its domain)")
+    if domain(field.type) is None:
+        raise Refused(
+            f"{what}: its values are no public domain",
+            rule="keys are categories, bools, or numbers and dates of at most 10000 values",
+            do="declare it as a category, narrow its bounds, or group by an expression such as x // 1000",
+        )
+
+
+def _join(node: Join, catalog: Catalog) -> Node:
+    left, right = node.left, node.right
+    if isinstance(left, Local) and isinstance(right, Local) and _same_owner(node, left.input, right.input, catalog):
+        return Local(replace(node, left=left.input, right=right.input))
+    if isinstance(left, Local) and is_public(right) and _needs_owner(left.input, [name for name, _ in node.on]):
+        return Local(replace(node, left=left.input))
+    if isinstance(right, Local) and is_public(left) and node.kind != "left" and _needs_owner(right.input, [name for _, name in node.on]):
+        return Local(replace(node, right=right.input))
+    return node
+
+
+def _needs_owner(below: Node, on: list[str]) -> bool:
+    """Whether a join with a public table is for the owner: servers do it for nothing where the join columns are public to them."""
+    keys = grid_keys(below)
+    return keys is None or not frozenset(on) <= keys
+
+
+def _same_owner(node: Join, left: Node, right: Node, catalog: Catalog) -> bool:
+    """Whether only rows of one owner can meet in a join."""
+    owners = owners_of(left, catalog)
+    if owners != owners_of(right, catalog):
+        return False
+    lefts, rights = owner_columns(left, catalog), owner_columns(right, catalog)
+    return len(owners) == 1 or any(
+        a in lefts and b in rights and table_info(catalog, lefts[a]).owner_values == table_info(catalog, rights[b]).owner_values for a, b in node.on
+    )
+
+

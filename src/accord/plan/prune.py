@@ -1,0 +1,77 @@
+"""Rule: only columns that are needed above are computed, and only those are shared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from accord.plan.catalog import Catalog
+from accord.plan.expression import columns_of
+from accord.plan.facts import walk, with_inputs
+from accord.plan.nodes import Aggregate, Filter, Join, Local, Node, Project, Public, Scan, Sort
+from accord.plan.typing import column
+
+Names = frozenset[str]
+
+
+def prune_columns(node: Node, _: Catalog) -> Node:
+    """Columns that no step above reads are left out; what is shared is exactly what is read."""
+    needs: dict[int, Names] = {id(node): _names(node)}
+    for one in reversed(list(walk(node))):
+        for below, wanted in zip(one.inputs, _wanted(one, needs[id(one)]), strict=True):
+            needs[id(below)] = needs.get(id(below), frozenset()) | wanted
+    return _Prune(needs).pruned(node)
+
+
+def _names(node: Node) -> Names:
+    return frozenset(one.name for one in node.fields)
+
+
+def _wanted(node: Node, needed: Names) -> tuple[Names, ...]:
+    """What a node whose columns `needed` are read reads of each input."""
+    if isinstance(node, Filter):
+        return (needed | columns_of(node.predicate),)
+    if isinstance(node, Project):
+        return (frozenset().union(*(columns_of(expression) for name, expression in node.columns if name in needed)),)
+    if isinstance(node, Aggregate):
+        arguments = (call.argument for name, call in node.aggregates if name in needed and call.argument is not None)
+        return (frozenset(node.keys).union(*(columns_of(one) for one in arguments)),)
+    if isinstance(node, Join):
+        on = frozenset(name for pair in node.on for name in pair)
+        return tuple((needed | on) & _names(side) for side in node.inputs)
+    if isinstance(node, Sort):
+        return (needed | {name for name, _ in node.keys},)
+    return tuple(needed for _ in node.inputs)
+
+
+class _Prune:
+    def __init__(self, needs: dict[int, Names]) -> None:
+        self.needs = needs
+        self.done: dict[int, Node] = {}
+
+    def pruned(self, node: Node) -> Node:
+        if id(node) not in self.done:
+            self.done[id(node)] = self._pruned(node, self.needs[id(node)])
+        return self.done[id(node)]
+
+    def _pruned(self, node: Node, needed: Names) -> Node:
+        if isinstance(node, Scan):
+            return replace(node, columns=tuple(one for one in node.columns if one.name in needed))
+        if isinstance(node, Public):
+            return _public(node, needed)
+        if isinstance(node, Join):
+            return replace(node, left=self.pruned(node.left), right=self.pruned(node.right))
+        below = self.pruned(node.inputs[0])
+        if isinstance(node, Project):
+            return Project(below, tuple(one for one in node.columns if one[0] in needed))
+        if isinstance(node, Aggregate):
+            return replace(node, input=below, aggregates=tuple(one for one in node.aggregates if one[0] in needed))
+        if isinstance(node, Local) and _names(below) != needed:
+            return Local(Project(below, tuple((one.name, column(one)) for one in below.fields if one.name in needed)))
+        return with_inputs(node, (below,))
+
+
+def _public(node: Public, needed: Names) -> Public:
+    places = [place for place, one in enumerate(node.columns) if one.name in needed]
+    if len(places) == len(node.columns):
+        return node
+    return Public(node.name, tuple(node.columns[place] for place in places), tuple(tuple(row[place] for place in places) for row in node.rows))
