@@ -73,6 +73,9 @@ def _header_line(name: str, block: bytes) -> str:
     text = block[: int(ends[0])] if ends.size else block
     if len(text) > RECORD_BYTES_MAX:
         raise Refused("the header never ends", where=f"{name}, line 1", rule=_overlong()[0], do=_overlong()[1])
+    if b"\n" in text:  # DuckDB misreads such headers behind a byte-order mark
+        rule, do = "the header is one line", "take the line break out of the column's name"
+        raise Refused("a column's name goes over several lines", where=f"{name}, line 1", rule=rule, do=do)
     try:
         return text.decode("utf-8").removesuffix("\r")
     except UnicodeDecodeError:

@@ -90,7 +90,11 @@ def _unusable(source: Source, name: str) -> str:
 def _propose(connection: DuckDBPyConnection, name: str) -> tuple[ColumnSchema, str]:
     seen = _look(connection, name)
     column, note = _kind(connection, name, seen)
-    null = f"{seen.empty} cells are empty" if seen.empty else "no cell is empty here; declare it nullable if another owner's may be"
+    null = (
+        f"{seen.empty} {'cell is' if seen.empty == 1 else 'cells are'} empty"
+        if seen.empty
+        else "no cell is empty here; declare it nullable if another owner's may be"
+    )
     return column, f"{note}; {null}"
 
 
@@ -98,9 +102,11 @@ def _look(connection: DuckDBPyConnection, name: str) -> _Seen:
     x = quoted(name)
     number = f"CASE WHEN regexp_full_match({x}, '{_NUMBER}') THEN TRY_CAST({x} AS DECIMAL(38, {_FRACTION_DIGITS_MAX})) END"
     day = f"CASE WHEN regexp_full_match({x}, '[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}') THEN TRY_CAST({x} AS DATE) END"
-    sql = f"""SELECT count({x}), count(*) - count({x}), count(DISTINCT {x}),
-        count(*) FILTER (lower({x}) IN ('true', 'false')), count({number}), count({day}), min({number}), max({number}), min({day}), max({day}),
-        coalesce(max(length(regexp_extract({x}, '\\.([0-9]+)$', 1))), 0), coalesce(max(length({x})), 0) FROM {_TABLE}"""
+    counts = [f"count({x})", f"count(*) - count({x})", f"count(DISTINCT {x})"]
+    counts += [f"count(*) FILTER (lower({x}) IN ('true', 'false'))", f"count({number})", f"count({day})"]
+    extremes = [f"min({number})", f"max({number})", f"min({day})", f"max({day})"]
+    lengths = [rf"coalesce(max(length(regexp_extract({x}, '\.([0-9]+)$', 1))), 0)", f"coalesce(max(length({x})), 0)"]
+    sql = f"SELECT {', '.join([*counts, *extremes, *lengths])} FROM {_TABLE}"
     return _Seen(*one_row(connection, sql))  # type: ignore[arg-type]
 
 
@@ -164,9 +170,8 @@ def _category(connection: DuckDBPyConnection, name: str, seen: _Seen) -> tuple[C
     found = connection.execute(f"SELECT {x}, count(*) FROM {_TABLE} WHERE {x} IS NOT NULL GROUP BY {x} ORDER BY {x}").fetchall()
     rare = sum(count < RARE_ROWS for _, count in found)
     warning = f"; REVIEW: {rare} of them occur in fewer than {RARE_ROWS} rows and may point to someone" if rare else ""
-    note = (
-        f"these {len(found)} values of your data will stand in the study for every party to read; add what other owners may have{warning}"
-    )
+    these = "this value" if len(found) == 1 else f"these {len(found)} values"
+    note = f"{these} of your data will stand in the study for every party to read; add what other owners may have{warning}"
     return ColumnSchema(name, "category", values=tuple(value for value, _ in found), nullable=seen.empty > 0), note
 
 
@@ -179,5 +184,5 @@ def _text_key(name: str, seen: _Seen) -> tuple[ColumnSchema, str]:
         if seen.filled > count >= seen.filled / 2:
             note += f"; REVIEW: {seen.filled - count} of {seen.filled} cells are not {what}: correct them if all should be"
     if seen.numbers == seen.filled:
-        note += f"; REVIEW: these are numbers with more digits than fit ({DECIMAL_DIGITS_MAX} in all): round them in your export to compute with them"
+        note += f"; REVIEW: these are numbers with more digits than fit ({DECIMAL_DIGITS_MAX} in all): round them to compute with them"
     return ColumnSchema(name, "text key", characters_max=characters, nullable=seen.empty > 0), note
