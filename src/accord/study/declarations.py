@@ -74,7 +74,7 @@ def _table(name: str, fields: Fields, domains: dict[str, tuple[str, ...]]) -> Ta
     owners = tuple(Name(owner) for owner in fields.texts("owners"))
     if not owners or len(set(owners)) != len(owners):
         raise Refused("a table needs owners, each named once", where=fields.where)
-    schema = TableSchema(name, tuple(_column(one, domains) for one in fields.tables("columns")))
+    schema = TableSchema(name, tuple(_column(one, domains) for one in fields.tables("columns")), fields.texts("unique", []))
     rows_max = _rows_max(fields, owners)
     owner_column, owner_values = _owner_column(fields, schema, owners)
     fields.done()

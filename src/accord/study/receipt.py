@@ -63,6 +63,21 @@ def state(keys: PartyKeys, facts: dict[str, Any]) -> Statement:
     return Statement(keys.party, facts, keys.sign(Statement.message(keys.party, facts)))
 
 
+def write_statement(statement: Statement, path: Path) -> None:
+    """One server's statement, as it sends it to whoever gathers the receipt."""
+    document = {"server": statement.server, "facts": statement.facts, "signature": statement.signature.hex()}
+    path.write_bytes(canonical.encode(document) + b"\n")
+
+
+def read_statement(path: Path) -> Statement:
+    """Raises Refused where the file is no statement."""
+    try:
+        one = msgspec.json.decode(path.read_bytes())
+        return Statement(one["server"], one["facts"], bytes.fromhex(one["signature"]))
+    except (OSError, msgspec.DecodeError, KeyError, TypeError, ValueError) as error:
+        raise Refused("this file is no server's statement, or is damaged", where=str(path)) from error
+
+
 def write(receipt: Receipt, path: Path) -> None:
     """The canonical document, indented for reading."""
     path.write_bytes(msgspec.json.format(canonical.encode(receipt.document()), indent=2) + b"\n")

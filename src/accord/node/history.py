@@ -1,0 +1,62 @@
+"""What was answered before, as an owner's ledger has it: a release marked `once` answers each cell once per data version.
+
+Otherwise other tolerances or thresholds on the same figures would close in on a figure, question by question.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from accord.base.errors import Refused
+from accord.node.compiled import Compiled
+from accord.study.ledger import Entry, Ledger
+
+ANSWERED = "answered"
+WITHDRAWN = "withdrawn"
+
+
+def answers(compiled: Compiled, versions: Mapping[str, str]) -> list[dict[str, Any]]:
+    """One fact sheet for each `once` release: the versions of the tables that it reads, and the values of its public columns."""
+    return [
+        {
+            "release": release.name,
+            "study": compiled.study.digest.hex(),
+            "versions": sorted(versions[table] for table in compiled.tables_of(release.name) if table in versions),
+            "cells": {name: sorted(values) for name, values in compiled.cells_of(release.name).items()},
+        }
+        for release in compiled.study.releases
+        if release.once
+    ]
+
+
+def require_unanswered(ledger: Ledger, compiled: Compiled, versions: Mapping[str, str], run: str) -> None:
+    """Raises Refused where a cell of a `once` release was answered for the same data; otherwise writes down that it is answered now.
+
+    An attempt of the same study that released nothing does not count: what it would have answered, it answers now.
+    """
+    withdrawn = {entry.facts["run"] for entry in ledger.find(WITHDRAWN)}
+    for sheet in answers(compiled, versions):
+        for entry in ledger.find(ANSWERED):
+            if _overlap(sheet, entry) and entry.facts["run"] not in {run, *withdrawn}:
+                raise Refused(
+                    f"cells of release {sheet['release']} were answered in run {entry.facts['run']}",
+                    where="this owner's ledger",
+                    rule="each cell is answered once per data version",
+                    do="open that run's result; a new version of the data may be asked again",
+                )
+        ledger.append(ANSWERED, {**sheet, "run": run})
+
+
+def withdraw(ledger: Ledger, run: str) -> None:
+    """Write down that a run released nothing."""
+    if ledger.find(ANSWERED, run=run):
+        ledger.append(WITHDRAWN, {"run": run})
+
+
+def _overlap(sheet: Mapping[str, Any], entry: Entry) -> bool:
+    """Whether some cell of the sheet may have been answered in the entry: same data, and no public column that keeps them apart."""
+    if not set(sheet["versions"]) & set(entry.facts["versions"]):
+        return False
+    before = entry.facts["cells"]
+    return all(set(values) & set(before[name]) for name, values in sheet["cells"].items() if name in before)

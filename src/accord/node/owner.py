@@ -1,0 +1,111 @@
+"""An owner's part of a run: check its data, take the local steps, and hand each server its sealed share.
+
+Before anything is shared the owner looks at its ledger: a cell that was answered is not answered again for the same data.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from accord.base.errors import Refused
+from accord.data.commitment import commit, data_version
+from accord.data.encode import LocalField
+from accord.data.local import LocalColumns, LocalStep, OwnedTable, run_local_step
+from accord.data.publics import PublicTable
+from accord.data.share_out import share_out
+from accord.node.compiled import Compiled
+from accord.node.envelope import close
+from accord.node.folder import PartyFolder
+from accord.node.history import require_unanswered
+from accord.plan.nodes import Field, Input, Public
+from accord.study.consortium import Consortium
+from accord.study.document import Study
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """One input on its way: its bytes for each server by party name, and what the owner's ledger keeps of it."""
+
+    name: str
+    envelopes: Mapping[str, bytes]
+    commitment: bytes
+    opening: bytes
+
+
+def owned_tables(study: Study, folder: PartyFolder) -> dict[str, OwnedTable]:
+    """The party's files with their declared schemas. Raises Refused where `party.toml` names no file for a table."""
+    paths = folder.data()
+    tables = {}
+    for name, table in study.catalog.tables.items():
+        if folder.name not in table.owners:
+            continue
+        if name not in paths:
+            raise Refused(f"{folder.name} has named no file for table {name}", where=str(folder.path / "party.toml"), do=f'add {name} = "FILE"')
+        place = table.owners.index(folder.name)
+        constant = {table.owner_column: table.owner_values[place]} if table.owner_column else None
+        tables[name] = OwnedTable(paths[name], table.schema, table.rows_max[place], constant)
+    return tables
+
+
+def local_columns(compiled: Compiled, folder: PartyFolder, done: Callable[[str], None]) -> list[LocalColumns]:
+    """The owner's plain results for each of its inputs; nothing leaves the machine yet. Raises BadData or Refused."""
+    tables = owned_tables(compiled.study, folder)
+    publics = {name: public_table(node) for name, node in compiled.study.catalog.publics.items()}
+    results = []
+    for one in compiled.inputs_of(folder.name):
+        results.append(run_local_step(local_step(one), tables, publics))
+        done(one.name)
+    return results
+
+
+def prepare(compiled: Compiled, consortium: Consortium, folder: PartyFolder, run: str, done: Callable[[str], None]) -> list[Prepared]:
+    """Check, compute, commit and seal; writes what was shared, and the cells that it answers, into the owner's ledger.
+
+    Raises BadData or Refused before anything is sealed.
+    """
+    versions = {name: data_version(table.path, folder.keys().salt) for name, table in owned_tables(compiled.study, folder).items()}
+    require_unanswered(folder.ledger(), compiled, versions, run)
+    keys = folder.keys()
+    columns = local_columns(compiled, folder, done)
+    prepared = []
+    for one in columns:
+        commitment, opening = commit(one)
+        sealed = share_out(one, [consortium.keys_of(place.party).encryption for place in consortium.servers], package_context(compiled, one.name, run))
+        envelopes = {
+            place.party: close(keys, one.name, run, place.party, commitment, body) for place, body in zip(consortium.servers, sealed, strict=True)
+        }
+        prepared.append(Prepared(one.name, envelopes, commitment, opening))
+    return prepared
+
+
+def local_step(node: Input) -> LocalStep:
+    """The data room's form of an input leaf."""
+    return LocalStep(node.name, node.sql, node.keys, node.slots, tuple(local_field(one) for one in node.fields))
+
+
+@functools.cache
+def public_table(node: Public) -> PublicTable:
+    """The data room's form of a public table."""
+    return PublicTable(tuple(local_field(one) for one in node.columns), node.rows)
+
+
+def local_field(field: Field) -> LocalField:
+    kind = field.type
+    return LocalField(field.name, kind.kind, kind.low, kind.high, kind.scale, kind.values, kind.nullable)
+
+
+def package_context(compiled: Compiled, name: str, run: str) -> bytes:
+    """What an input package is bound to: the plan, the run, the input."""
+    return b"\0".join([compiled.plan_digest, run.encode(), name.encode()])
+
+
+def write_envelopes(prepared: Iterable[Prepared], inbox: Callable[[str], Path]) -> None:
+    """Put each envelope into its server's inbox."""
+    for one in prepared:
+        for server, body in one.envelopes.items():
+            folder = inbox(server)
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{one.name}.input").write_bytes(body)

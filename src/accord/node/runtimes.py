@@ -1,0 +1,136 @@
+"""The runtimes of a study where all parties' data lies on this machine: plain, in one process, or three server processes over TLS."""
+
+from __future__ import annotations
+
+import datetime
+import secrets
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from accord.base.errors import AccordError, Refused
+from accord.base.limits import KEY_BYTES, SERVERS
+from accord.data.share_out import input_parts_of
+from accord.mpc.coins import PairKeys
+from accord.mpc.party import Party
+from accord.node import owner as owners
+from accord.node.clear import run_clear
+from accord.node.compiled import Compiled
+from accord.node.folder import StudyFolder
+from accord.node.history import withdraw
+from accord.node.job import Job, Phase
+from accord.node.processes import Progress, run_servers
+from accord.node.program import compute
+from accord.node.server import STATEMENT, agreed
+from accord.release.seal import ReleasedTable
+from accord.study import keys, receipt
+from accord.study.consortium import Consortium
+from accord.wire.local import run_local
+from accord.wire.tcp import address_of, listen
+
+RECEIPT = "receipt.json"
+RUNTIMES = ("clear:", "sim:", "local:")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run was. Bytes are payload bytes that a server sent, on average; `tables` stand here only where nothing was sealed."""
+
+    run_id: str
+    runtime: str
+    folder: Path
+    seconds: float
+    rounds: int
+    bytes_per_server: int
+    receipt: Path | None
+    recipients: tuple[str, ...]
+    tables: Mapping[str, Mapping[str, ReleasedTable]] | None = None
+
+
+def run(runtime: str, folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcome:
+    """Run a compiled study by the runtime's name. Raises Refused for another name."""
+    if runtime not in RUNTIMES:
+        raise Refused(f"no runtime {runtime!r}", rule=f"one of {', '.join(RUNTIMES)}")
+    chosen: Callable[..., Outcome] = {"clear:": clear, "sim:": simulated, "local:": local}[runtime]
+    return chosen(folder, compiled, progress)
+
+
+def new_run_id() -> str:
+    """The time and a random suffix: sorts by age, never meets another."""
+    return f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+
+
+def local(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcome:
+    """Owners prepare, three server processes compute over TLS on loopback, the receipt is gathered.
+
+    Either all sealed parts and the receipt stand in the run's folder at the end, or nothing does.
+    """
+    start = time.perf_counter()
+    _, consortium, agreement = agreed(folder)
+    run_id = new_run_id()
+    place = folder.run(run_id)
+    with _all_or_nothing(folder, compiled, run_id):
+        _share(folder, compiled, consortium, run_id, progress)
+        said = _serve(folder, consortium, run_id, progress)
+        shutil.rmtree(place / "inbox")
+        progress(Phase("receipt", 0, 1, ""))
+        statements = tuple(receipt.read_statement(place / "sealed" / one.party / STATEMENT) for one in consortium.servers)
+        made = receipt.Receipt(run_id, agreement, tuple(folder.approvals()), statements)
+        receipt.verify(made, consortium, {name: consortium.keys_of(name) for name in compiled.study.approvers})
+        receipt.write(made, place / RECEIPT)
+    progress(Phase("receipt", 1, 1, ""))
+    sent = sum(one.bytes_sent for one in said) // SERVERS
+    seconds = time.perf_counter() - start
+    return Outcome(run_id, "local:", place, seconds, max(one.rounds for one in said), sent, place / RECEIPT, compiled.study.recipients)
+
+
+@contextmanager
+def _all_or_nothing(folder: StudyFolder, compiled: Compiled, run_id: str) -> Iterator[None]:
+    try:
+        yield
+    except (AccordError, KeyboardInterrupt):
+        shutil.rmtree(folder.run(run_id), ignore_errors=True)
+        for name in compiled.study.owners:
+            withdraw(folder.party(name).ledger(), run_id)
+        raise
+
+
+def _share(folder: StudyFolder, compiled: Compiled, consortium: Consortium, run_id: str, progress: Progress) -> None:
+    total = len(compiled.inputs)
+    done = 0
+    progress(Phase("share", 0, total, ""))
+    for name in compiled.study.owners:
+
+        def count(_: str, name: str = name) -> None:
+            nonlocal done
+            done += 1
+            progress(Phase("share", done, total, name))
+
+        prepared = owners.prepare(compiled, consortium, folder.party(name), run_id, count)
+        owners.write_envelopes(prepared, lambda server: folder.run(run_id) / "inbox" / server)
+
+
+def _serve(folder: StudyFolder, consortium: Consortium, run_id: str, progress: Progress) -> list[Any]:
+    listeners = [listen("127.0.0.1:0") for _ in range(SERVERS)]
+    addresses = tuple(address_of(one) for one in listeners)
+    place = folder.run(run_id)
+    try:
+        jobs = [
+            Job(
+                str(folder.path.resolve()),
+                server.party,
+                run_id,
+                (addresses[0], addresses[1], addresses[2]),
+                str((place / "inbox" / server.party).resolve()),
+                str((place / "sealed" / server.party).resolve()),
+                listener.fileno(),
+            )
+            for server, listener in zip(consortium.servers, listeners, strict=True)
+        ]
+        return run_servers(jobs, progress)
+    finally:
+        for listener in listeners:
+            listener.close()

@@ -1,0 +1,137 @@
+"""A server's process: told its job on standard input, it meets its peers, computes, and leaves sealed results in its outbox.
+
+    python -m accord.node.server < job.json
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import sys
+import time
+from pathlib import Path
+
+from accord.base.errors import AccordError, OurFault, PeerFault, Refused
+from accord.mpc.coins import PairKeys
+from accord.mpc.package import Package
+from accord.mpc.party import Party
+from accord.node.compiled import Compiled, compile_study
+from accord.node.envelope import open_envelope
+from accord.node.folder import PartyFolder, StudyFolder
+from accord.node.job import Job, Said, decode_job, encode
+from accord.node.owner import package_context
+from accord.node.program import Finished, compute, facts
+from accord.node.setup import identity
+from accord.data.share_out import open_package
+from accord.study import receipt
+from accord.study.approval import Agreement, require_approved
+from accord.study.consortium import Consortium
+from accord.wire.attempts import Attempts
+from accord.wire.handshake import Binding, Server
+from accord.wire.tcp import Links, adopt, connect, drive
+from accord.wire.traffic import Traffic
+
+STATEMENT = "statement.json"
+
+
+def main() -> int:
+    """Run the job; the exit code is 0, or 1 after one error on standard output."""
+    job = decode_job(sys.stdin.buffer.readline())
+    try:
+        _say(serve(job))
+    except AccordError as error:
+        _say(_confession(error))
+        return 1
+    return 0
+
+
+def serve(job: Job) -> Said:
+    """The server's part from reading the study to its sealed results; returns its closing figures.
+
+    Raises Refused for a study that lacks an approval, was altered or expired, and for a bad input; PeerFault for what peers do. Nothing
+    is written to the outbox before all three servers have their results.
+    """
+    start = time.perf_counter()
+    folder = StudyFolder(Path(job.study_folder))
+    compiled, consortium, agreement = agreed(folder)
+    party = folder.party(job.party)
+    index = [place.party for place in consortium.servers].index(job.party)
+    packages = _packages(compiled, consortium, party, job)
+    traffic = Traffic(index)
+    with _meet(job, index, party, compiled, consortium) as links:
+        me = Party(index, PairKeys(dict(links.keys)), profile=compiled.profile)
+        finished = drive(compute(me, compiled, consortium, packages, job.run), links, traffic, _progress())
+    _leave(Path(job.outbox), finished)
+    statement = receipt.state(party.keys(), facts(compiled, agreement, job.run, packages, finished, traffic))
+    receipt.write_statement(statement, Path(job.outbox) / STATEMENT)
+    party.ledger().append("ran", {"run": job.run, "study": agreement.study.hex(), "role": "server"})
+    return Said("end", rounds=traffic.rounds, bytes_sent=traffic.bytes_sent, seconds=time.perf_counter() - start)
+
+
+def agreed(folder: StudyFolder) -> tuple[Compiled, Consortium, Agreement]:
+    """The study as this party compiles it, the consortium, and the agreement that all signed.
+
+    Raises Refused where an approval is missing or for something else, or the study has expired.
+    """
+    compiled = compile_study(folder.study())
+    consortium = folder.consortium()
+    agreement = compiled.agreement(consortium)
+    require_approved(agreement, folder.approvals(), {name: consortium.keys_of(name) for name in compiled.study.approvers})
+    compiled.study.require_unexpired(datetime.date.today())
+    if tuple(place.party for place in consortium.servers) != compiled.study.servers:
+        raise Refused("consortium and study name other servers", rule="the same three in the same order", do="make the consortium anew")
+    return compiled, consortium, agreement
+
+
+def _meet(job: Job, index: int, party: PartyFolder, compiled: Compiled, consortium: Consortium) -> Links:
+    _say(Said("phase", "connect", 0, 1))
+    names = [Server(place.party, place.certificate) for place in consortium.servers]
+    binding = Binding(job.run, compiled.plan_digest, (names[0], names[1], names[2]), compiled.study.digest)
+    listener = adopt(job.listener) if job.listener >= 0 else None
+    links = connect(index, job.addresses, identity(party), binding, Attempts(party.path / "attempts.log"), listener=listener)
+    _say(Said("phase", "connect", 1, 1))
+    return links
+
+
+def _packages(compiled: Compiled, consortium: Consortium, party: PartyFolder, job: Job) -> dict[str, tuple[Package, bytes]]:
+    """Every input's package with the owner's commitment, opened with this server's key."""
+    keys = party.keys()
+    packages = {}
+    for one in compiled.inputs:
+        path = Path(job.inbox) / f"{one.name}.input"
+        if not path.is_file():
+            raise Refused(f"input {one.name} of {one.owner} has not come", where=f"server {party.name}", do="let the owner send it, then run again")
+        envelope = open_envelope(
+            path.read_bytes(), owner=one.owner, name=one.name, run=job.run, server=party.name, keys=consortium.keys_of(one.owner)
+        )
+        package = open_package(envelope.sealed, keys.encryption, package_context(compiled, one.name, job.run))
+        packages[one.name] = package, envelope.commitment
+    return packages
+
+
+def _leave(outbox: Path, finished: Finished) -> None:
+    """Write every sealed part, each whole or not at all."""
+    for (recipient, release), body in finished.sealed.items():
+        folder = outbox / recipient
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = folder / f"{release}.partial"
+        partial.write_bytes(body)
+        os.replace(partial, folder / f"{release}.sealed")
+
+
+def _progress() -> None:
+    return None
+
+
+def _confession(error: AccordError) -> Said:
+    kind = next(one for one in (Refused, PeerFault, OurFault, AccordError) if isinstance(error, one))
+    return Said("error", blame=kind.__name__, error=error.what, where=error.where, rule=error.rule, do=error.do)
+
+
+def _say(said: Said) -> None:
+    sys.stdout.buffer.write(encode(said))
+    sys.stdout.buffer.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,129 @@
+"""A study in the hands of whoever works with it: explain, sign, run, open, verify. The Python face of the command."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from accord.base.errors import Refused
+from accord.node import recipient as recipients
+from accord.node import runtimes
+from accord.node.compiled import Compiled, compile_study
+from accord.node.folder import StudyFolder, open_folder
+from accord.node.job import Phase
+from accord.node.runtimes import Outcome, Progress
+from accord.plan.explain import Explanation
+from accord.release.seal import ReleasedTable
+from accord.study import receipt
+from accord.study.approval import Agreement, Approval, approve, missing
+from accord.study.document import Study
+from accord.study.keys import PartyKeys, PublicKeys
+from accord.study.lifecycle import State
+
+RECEIPT = "receipt.json"
+
+
+def _ignore(phase: Phase) -> None:
+    """For those who do not watch."""
+
+
+@dataclass(frozen=True)
+class Session:
+    """One study's folder. Every property reads the files anew when the session is made, and once."""
+
+    folder: StudyFolder
+
+    @cached_property
+    def study(self) -> Study:
+        return self.folder.study()
+
+    @cached_property
+    def compiled(self) -> Compiled:
+        """Raises Refused for what cannot be planned, with the reason and the nearest form."""
+        return compile_study(self.study)
+
+    @property
+    def explanation(self) -> Explanation:
+        return self.compiled.explanation
+
+    @property
+    def agreement(self) -> Agreement:
+        """What signatures cover. Raises Refused where there is no consortium yet."""
+        return self.compiled.agreement(self.folder.consortium())
+
+    @property
+    def required(self) -> dict[str, PublicKeys]:
+        """Whose approvals a run needs, with their keys."""
+        consortium = self.folder.consortium()
+        return {name: consortium.keys_of(name) for name in self.study.approvers}
+
+    def missing(self) -> list[str]:
+        """Who has not signed the study as it stands."""
+        return missing(self.agreement, self.folder.approvals(), self.required)
+
+    def sign(self, party: str) -> Approval:
+        """Sign with the party's key, which lies in its folder here; hand the approval in and write it into the party's ledger."""
+        if party not in self.study.approvers:
+            raise Refused(f"the signature of {party} is not needed", rule="every owner and every server signs")
+        self.study.require_unexpired(datetime.date.today())
+        place = self.folder.party(party)
+        keys, agreement = place.keys(), self.agreement
+        if keys.public != self.folder.consortium().keys_of(party):
+            raise Refused(f"the keys here are not those that the consortium has for {party}", do="make the consortium anew with: accord keys")
+        approval = approve(keys, agreement)
+        self.folder.add_approval(approval)
+        place.ledger().append("approved", agreement.document())
+        return approval
+
+    def state(self) -> State:
+        """Where the study stands, from the files that are here."""
+        if any((self.folder.run(run) / RECEIPT).exists() for run in self.folder.runs()):
+            return State.DONE
+        if datetime.date.today() > self.study.expires:
+            return State.EXPIRED
+        if not (self.folder.path / "consortium.toml").exists():
+            return State.DRAFT
+        if self.missing():
+            return State.OFFERED
+        return State.FAILED if self.folder.runs() else State.SIGNED
+
+    def run(self, runtime: str = "local:", progress: Progress = _ignore) -> Outcome:
+        """Run the study: `clear:` on plaintext, `sim:` in one process, `local:` with three server processes over TLS.
+
+        Raises Refused, PeerFault or OurFault; nothing is released then.
+        """
+        return runtimes.run(runtime, self.folder, self.compiled, progress)
+
+    def tables(self, recipient: str, outcome: Outcome) -> dict[str, ReleasedTable]:
+        """A recipient's tables of a run, by release: opened with its key, or plain where the runtime was `clear:`."""
+        return outcome.tables[recipient] if outcome.tables else self.open(recipient, outcome.run_id)
+
+    def open(self, recipient: str, run_id: str | None = None, keys: PartyKeys | None = None) -> dict[str, ReleasedTable]:
+        """Decrypt what a run released to a recipient (the newest run by default), with the key in its folder or the given one.
+
+        Raises Refused where there is nothing for it, or the key is another's.
+        """
+        run = run_id or self._newest()
+        return recipients.open_run(self.compiled, self.folder, run, recipient, keys or self.folder.party(recipient).keys())
+
+    def verify(self, run_id: str | None = None) -> receipt.Receipt:
+        """The receipt of a run, verified against this study as it stands. Raises Refused for what does not hold."""
+        run = run_id or self._newest()
+        found = receipt.read(self.folder.run(run) / RECEIPT)
+        if found.agreement != self.agreement:
+            raise Refused("this receipt is of another study, plan or explanation", where=str(self.folder.run(run) / RECEIPT))
+        receipt.verify(found, self.folder.consortium(), self.required)
+        return found
+
+    def _newest(self) -> str:
+        done = [run for run in self.folder.runs() if (self.folder.run(run) / RECEIPT).exists()]
+        if not done:
+            raise Refused("this study has released nothing yet", where=str(self.folder.path), do="run it with: accord run")
+        return done[-1]
+
+
+def open_study(path: str | Path) -> Session:
+    """The study in a folder (or the `study.toml` inside)."""
+    return Session(open_folder(Path(path)))

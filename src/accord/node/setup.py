@@ -1,0 +1,69 @@
+"""Making keys: each party's own, the servers' TLS certificates, and from their public halves the consortium."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from accord.base.errors import Refused
+from accord.node.folder import PartyFolder, StudyFolder
+from accord.study import consortium, keys
+from accord.study.consortium import Consortium, ServerPlace
+from accord.study.document import Study
+from accord.wire.tls import Identity, make_identity
+
+FIRST_PORT = 9101
+
+
+def make_keys(folder: StudyFolder, parties: Iterable[str] | None = None) -> Consortium:
+    """Make the keys that are missing for these parties (default: all that the study names), then write `consortium.toml`.
+
+    A party that is already in the consortium keeps its public keys there. Raises Refused where a party that the study names has
+    no public keys yet.
+    """
+    study = folder.study()
+    wanted = tuple(parties) if parties is not None else study.parties
+    for name in wanted:
+        if name not in study.parties:
+            raise Refused(f"{name} is no party of this study", do=f"it names {', '.join(study.parties)}")
+        _make(folder.party(name), serves=name in study.servers)
+    made = _gather(folder, study)
+    consortium.write(made, folder.path)
+    return made
+
+
+def identity(party: PartyFolder) -> Identity:
+    """A server's certificate and TLS key in its own folder."""
+    return Identity(party.path / "tls.pem", party.path / "tls.private.pem")
+
+
+def _make(party: PartyFolder, *, serves: bool) -> None:
+    if not (party.path / keys.PRIVATE_FILE).exists():
+        keys.save(keys.generate(party.name), party.path)
+    if serves and not identity(party).key_file.exists():
+        make_identity(party.name, party.path)
+
+
+def _gather(folder: StudyFolder, study: Study) -> Consortium:
+    known = folder.consortium() if (folder.path / consortium.FILE).exists() else None
+    public = {}
+    for name in study.parties:
+        private = folder.party(name).path / keys.PRIVATE_FILE
+        if private.exists():
+            public[name] = keys.load(private.parent).public
+        elif known is not None and name in known.parties:
+            public[name] = known.keys_of(name)
+        else:
+            raise Refused(f"{name} has made no keys yet", do=f"run: accord keys STUDY {name}, on its machine, and merge the public keys")
+    places = tuple(_place(folder.party(name), known, FIRST_PORT + at) for at, name in enumerate(study.servers))
+    return Consortium(public, places)
+
+
+def _place(party: PartyFolder, known: Consortium | None, port: int) -> ServerPlace:
+    """Where a server is: as the consortium has it, else on this machine; its certificate is its own, where that is here."""
+    before = next((place for place in known.servers if place.party == party.name), None) if known else None
+    own = identity(party)
+    if own.certificate_file.exists():
+        return ServerPlace(party.name, before.address if before else f"127.0.0.1:{port}", own.fingerprint)
+    if before is None:
+        raise Refused(f"{party.name} has made no certificate yet", do=f"run: accord keys STUDY {party.name}, on its machine")
+    return before
