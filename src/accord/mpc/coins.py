@@ -61,15 +61,16 @@ class PairKeys:
         if address in self._spent:
             raise OurFault(f"the coins at {path}, lane {lane!r}, row {row} are spent", do="give the second use a step of its own")
         self._spent.add(address)
-        target = memoryview(out.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
-        encryptor = Cipher(algorithms.AES(self._stream_key(address)), modes.CTR(bytes(16))).encryptor()
-        for at in range(0, len(target), len(_ZEROS)):
-            piece = target[at : at + len(_ZEROS)]
-            encryptor.update_into(memoryview(_ZEROS)[: len(piece)], piece)
-
-    def _stream_key(self, address: tuple[int, str, str, int]) -> bytes:
-        component, path, lane, row = address
         if component not in self._keys:
             raise OurFault(f"component {component} is not held here")
-        label = f"{lane}\0{path}".encode() + struct.pack("<Q", row)
-        return blake2b(label, key=self._keys[component], digest_size=KEY_BYTES, person=_PERSON[:16]).digest()
+        stream(self._keys[component], f"{lane}\0{path}".encode() + struct.pack("<Q", row), out)
+
+
+def stream(key: bytes, label: bytes, out: Column) -> None:
+    """Fill a contiguous array with the AES-128-CTR stream whose key is a hash of the label under `key` (16 bytes)."""
+    stream_key = blake2b(label, key=key, digest_size=KEY_BYTES, person=_PERSON[:16]).digest()
+    target = memoryview(out.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+    encryptor = Cipher(algorithms.AES(stream_key), modes.CTR(bytes(16))).encryptor()
+    for at in range(0, len(target), len(_ZEROS)):
+        piece = target[at : at + len(_ZEROS)]
+        encryptor.update_into(memoryview(_ZEROS)[: len(piece)], piece)
