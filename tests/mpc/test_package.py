@@ -131,7 +131,7 @@ def test_a_digest_hides_what_it_is_of() -> None:
 
 def test_a_damaged_package_is_refused() -> None:
     parts, data = parts_of(10)
-    first, second, _ = deal(parts, data, CONTEXT)
+    first, second, _third = deal(parts, data, CONTEXT)
     for damaged in (
         replace(first, seeds=first.seeds[:1]),
         replace(first, server=1),
@@ -144,7 +144,7 @@ def test_a_damaged_package_is_refused() -> None:
     with pytest.raises(Refused, match="no input package"):
         Package.decode(b"\x80")
     with pytest.raises(OurFault, match="package of server 1"):
-        World().run(lambda me: check_replicas(me, second if me.index == 0 else (first, second, _)[me.index], parts, CONTEXT, "t"))
+        check_replicas(World().parties()[0], second, parts, CONTEXT, "t").send(None)
 
 
 def test_parts_and_columns_must_match() -> None:
