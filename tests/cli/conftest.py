@@ -1,14 +1,21 @@
 """The command as a person meets it: arguments in, two streams and an exit code out."""
 
+import shutil
 import sys
 from typing import NamedTuple
 
 import pytest
 
 from accord.cli.main import main
+from tests.cli import page
 
 NORTH = "sector,wage\nretail,1949.14\ncare,2867.50\ncare,2444.94\nretail,2565.10\n"
 SOUTH = "sector,wage\ncare,2411.05\nretail,2089.07\nmining,3736.88\n"
+
+
+def write_files(folder):
+    for name, text in (("north.csv", NORTH), ("south.csv", SOUTH)):
+        (folder / name).write_text(text)
 
 
 class Said(NamedTuple):
@@ -47,14 +54,35 @@ def accord(capsys, monkeypatch, tmp_path):
 @pytest.fixture
 def files(tmp_path):
     """Two owners' files of the same shape."""
-    for name, text in (("north.csv", NORTH), ("south.csv", SOUTH)):
-        (tmp_path / name).write_text(text)
+    write_files(tmp_path)
     return tmp_path
 
 
+@pytest.fixture(scope="session")
+def proposed(tmp_path_factory):
+    """A study of two owners as `accord new` writes it, made once."""
+    folder = tmp_path_factory.mktemp("proposed")
+    write_files(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "excepthook", sys.excepthook)
+        assert main(["new", "wages", "--owner", "north=north.csv", "--owner", "south=south.csv"]) == 0
+    return folder / "wages"
+
+
 @pytest.fixture
-def wages(accord, files):
-    """A fresh study of two owners."""
-    said = accord("new", "wages", "--owner", "north=north.csv", "--owner", "south=south.csv")
-    assert said.code == 0, said.err
-    return files / "wages"
+def wages(files, proposed):
+    """That study beside its owners' files."""
+    return shutil.copytree(proposed, files / "wages")
+
+
+@pytest.fixture(scope="session")
+def tutorial(tmp_path_factory):
+    """The folder in which the tutorial is played."""
+    return tmp_path_factory.mktemp("tutorial")
+
+
+@pytest.fixture(scope="session")
+def told(tutorial):
+    """Every command of the tutorial with what it left: a run on three server processes among them."""
+    return page.run_all(tutorial)

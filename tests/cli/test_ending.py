@@ -96,7 +96,7 @@ def test_a_bug_in_the_command_ends_with_that_line():
     [
         (["rnu"], "accord: No such command 'rnu'. Did you mean 'run'?; see: accord --help"),
         (["run"], "accord: Missing argument 'STUDY'; see: accord run --help"),
-        (["run", "x", "--runtim", "sim:"], "accord: No such option: --runtim Did you mean --runtime?; see: accord run --help"),
+        (["run", "x", "--runtim", "sim:"], "accord: No such option: --runtim (Possible options: --runtime); see: accord run --help"),
         (["open", "x"], "accord: Missing option '--as'; see: accord open --help"),
         (["gallery", "rum"], "accord: No such command 'rum'. Did you mean 'run'?; see: accord gallery --help"),
     ],

@@ -132,9 +132,7 @@ def test_kinds_that_do_not_go_together_are_refused(accord, files):
     assert not (files / "joined").exists()
 
 
-@pytest.mark.parametrize("before", ["\ufeff", ""])
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(("before", "delimiter", "end"), [("\ufeff", ";", "\r\n"), ("\ufeff", ",", "\n"), ("", "\t", "\n")])
 def test_the_ways_of_spreadsheets_are_read(accord, files, before, delimiter, end):
     for party, text in (("north", "sector,wage\ncare,2.50\ncare,3\n"), ("south", "sector,wage\ncare,7\ncare,8.5\n")):
         (files / f"{party}.csv").write_bytes((before + text.replace(",", delimiter).replace("\n", end)).encode())

@@ -4,79 +4,13 @@ Three server processes over TLS compute; the opened figures are compared with pl
 """
 
 import csv
-import os
 import re
-import subprocess
-import sys
 from collections import defaultdict
 from decimal import ROUND_HALF_UP, Decimal
-from typing import NamedTuple
 
-import pytest
+from tests.cli.page import FILES, pattern, plain, steps
 
-from tests.tidy.code import ROOT
-
-PAGE = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"`(\w+\.csv)`[^\n]*\n\n```csv\n(.*?)```", PAGE, re.DOTALL))
-SESSIONS = re.findall(r"```console\n(.*?)```", PAGE, re.DOTALL)
 WORDS = ("new", "keys", "explain", "sign", "run", "open")
-
-
-class Step(NamedTuple):
-    """One command, what the page says it prints, and what a person types meanwhile (after `: `)."""
-
-    command: str
-    shown: str
-
-    @property
-    def typed(self):
-        return "".join(f"{answer}\n" for answer in re.findall(r"Type \w+ to sign: (\w+)$", self.shown, re.MULTILINE))
-
-
-def steps():
-    found = []
-    for session in SESSIONS:
-        command, _, shown = session.partition("\n")
-        assert command.startswith("$ "), session
-        while command.endswith("\\"):
-            more, _, shown = shown.partition("\n")
-            command = f"{command[:-1].rstrip()} {more.strip()}"
-        found.append(Step(command.removeprefix("$ "), shown))
-    return found
-
-
-def pattern(shown):
-    """The page's text as a pattern: … stands for anything, and what a person typed is not printed."""
-    text = re.sub(r"(Type \w+ to sign: )\w+$", r"\1", shown.strip(), flags=re.MULTILINE)
-    lines = [re.escape(line.rstrip()).replace("…", ".*?") for line in text.splitlines()]
-    return "\n".join(lines)
-
-
-def plain(text):
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with the page's files and an `accord` on the path."""
-    folder = tmp_path_factory.mktemp("tutorial")
-    for name, text in FILES.items():
-        (folder / name).write_text(text, encoding="utf-8")
-    command = folder / "bin" / "accord"
-    command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m accord "$@"\n')
-    command.chmod(0o755)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def told(place):
-    """Every command of the page, run in order as it stands."""
-    environment = {**os.environ, "PATH": f"{place / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT / "src")}
-    return [
-        (step, subprocess.run(step.command, shell=True, cwd=place, env=environment, input=step.typed, capture_output=True, text=True))
-        for step in steps()
-    ]
 
 
 def test_six_commands_lead_to_the_result():
@@ -105,10 +39,10 @@ def expected():
     }, {sector for sector, some in wages.items() if len(some) < 10}
 
 
-def test_the_opened_figures_are_those_of_the_pooled_files(told, place):
+def test_the_opened_figures_are_those_of_the_pooled_files(told, tutorial):
     right, suppressed = expected()
     assert right and suppressed, "the page shows both a released and a suppressed row"
-    rows = list(csv.DictReader((place / "wages.csv").read_text().splitlines()))
+    rows = list(csv.DictReader((tutorial / "wages.csv").read_text().splitlines()))
     assert {row["sector"] for row in rows} == {*right, *suppressed}
     for row in rows:
         if row["sector"] in right:
@@ -117,8 +51,8 @@ def test_the_opened_figures_are_those_of_the_pooled_files(told, place):
             assert not row["n"].isdigit() and row["n"] == row["mean_wage"]
 
 
-def test_no_server_kept_a_value(told, place):
+def test_no_server_kept_a_value(told, tutorial):
     """Nothing under the runs holds a cell of the files, in text."""
     cells = {row["wage"] for text in FILES.values() for row in csv.DictReader(text.splitlines())}
-    kept = b"".join(path.read_bytes() for path in (place / "wages" / "runs").rglob("*") if path.is_file())
+    kept = b"".join(path.read_bytes() for path in (tutorial / "wages" / "runs").rglob("*") if path.is_file())
     assert kept and not [cell for cell in cells if cell.encode() in kept]

@@ -32,7 +32,11 @@ class Report(Protocol):
 
 
 class Entry(Protocol):
-    """The module `accord.gallery.NAME.entry`. `demo(console, folder, progress)` is there where the system can be watched."""
+    """The module `accord.gallery.NAME.entry`.
+
+    `demo(console, folder, progress)` is there where the system can be watched; it writes `with progress:` around each run, since a
+    moving bar and other text do not go together, and may return an exit code.
+    """
 
     DESCRIPTION: str
 
@@ -66,8 +70,7 @@ def demo(name: str) -> int:
     shown = getattr(chosen, "demo", None)
     if shown is None:
         raise Refused(f"{name} has no demonstration", do=f"run it with: accord gallery run {name}")
-    with Phases() as progress:
-        code = shown(console(), fresh_folder(name), progress)
+    code = shown(console(), fresh_folder(name), Phases())
     return code if isinstance(code, int) else 0
 
 

@@ -150,7 +150,7 @@ def _widened(columns: Sequence[ColumnSchema], nullable: bool) -> ColumnSchema:
 
 def rows_bound(rows: int) -> int:
     """A round public bound with room to grow: the next of 10, 20, 50, 100, 200, 500, …"""
-    bounds = (lead * 10**digits for digits in range(1, 9) for lead in (1, 2, 5))
+    bounds = (int(f"{lead}{'0' * zeros}") for zeros in range(1, 9) for lead in (1, 2, 5))
     return min(next(bound for bound in bounds if bound >= rows), ROWS_MAX)
 
 

@@ -8,14 +8,16 @@ from pathlib import Path
 from accord.base.errors import Refused
 from accord.cli.places import locate
 from accord.cli.screen import Phases, amount, console
-from accord.node.runtimes import Outcome
 from accord.node.session import Session, open_study
 from accord.release.seal import ReleasedTable
 from accord.study import document
 from accord.study.receipt import PROVES, Receipt, read
 from accord.study.receipt import verify as check
 
-IN_THE_CLEAR = "computed in the clear on this machine, to check the question: nothing was encrypted, signed or released"
+REHEARSALS = {
+    "clear:": "computed in the clear on this machine, to check the question: nothing was encrypted, signed or released",
+    "sim:": "computed on shares in one process on this machine, to rehearse: nothing was signed, sealed or sent",
+}
 
 
 def run(place: Path, runtime: str) -> None:
@@ -24,12 +26,11 @@ def run(place: Path, runtime: str) -> None:
     with Phases() as progress:
         outcome = session.run(runtime, progress)
     print(f"run {outcome.run_id}: done in {outcome.seconds:.1f} s")
-    if runtime == "clear:":
-        for recipient, tables in outcome.tables.items():
-            print(f"\nfor {recipient}, {IN_THE_CLEAR}")
-            show(tables)
+    if outcome.rounds:
+        print(f"cost: {outcome.rounds} rounds, {amount(outcome.bytes_per_server)} sent by each server")
+    if outcome.tables is not None:
+        _rehearsed(runtime, outcome.tables)
         return
-    print(f"cost: {outcome.rounds} rounds, {cost(outcome)}")
     print(f"results: {outcome.folder}")
     for recipient in outcome.recipients:
         print(f"  {recipient} opens its own with: accord open {place} --as {recipient}")
@@ -38,15 +39,20 @@ def run(place: Path, runtime: str) -> None:
         print(f"  anybody checks it with: accord verify {outcome.receipt}")
 
 
-def cost(outcome: Outcome) -> str:
-    """What each server sent."""
-    return f"{amount(outcome.bytes_per_server)} sent by each server"
+def _rehearsed(runtime: str, tables: Mapping[str, Mapping[str, ReleasedTable]]) -> None:
+    print(REHEARSALS[runtime])
+    for recipient, released in tables.items():
+        print(f"\n{recipient} would get")
+        show(released)
 
 
 def open_result(place: Path, recipient: str, csv: Path | None) -> None:
     """Print a recipient's tables, or write them as CSV."""
     study, run_id = locate(place)
-    tables = open_study(study).open(recipient, run_id)
+    session = open_study(study)
+    if recipient not in session.study.recipients:
+        raise Refused(f"{recipient} receives nothing in this study", do=f"its recipients are {', '.join(session.study.recipients)}")
+    tables = session.open(recipient, run_id)
     if csv is None:
         show(tables)
         return
@@ -58,7 +64,7 @@ def open_result(place: Path, recipient: str, csv: Path | None) -> None:
 def show(tables: Mapping[str, ReleasedTable]) -> None:
     screen = console()
     for name, table in tables.items():
-        screen.print(f"\n{name}", style="bold", markup=False)
+        screen.print(name, style="bold", markup=False)
         table.print(screen)
 
 

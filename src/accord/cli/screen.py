@@ -57,8 +57,8 @@ def amount(size: float) -> str:
 class Phases:
     """Shows a run's phases on stderr: a bar each on a terminal, a line as each begins elsewhere.
 
-    Used as a context and as the `progress` of a run: it is called with (name, done, total, who). Several parties tell of one phase, in
-    step; its bar is as far as anybody said.
+    Used as a context around each run, and as the `progress` of that run: it is called with (name, done, total, who). Several parties
+    tell of one phase, in step; its bar is as far as anybody said.
     """
 
     def __init__(self, quiet: bool = False) -> None:
@@ -68,6 +68,7 @@ class Phases:
         self.bar: Progress | None = None
 
     def __enter__(self) -> Self:
+        self.parts, self.tasks, self.bar = {}, {}, None
         if not self.quiet and sys.stderr.isatty():
             columns = (TextColumn("{task.description}"), BarColumn(24), TextColumn("{task.fields[who]}"), TimeElapsedColumn())
             self.bar = Progress(*columns, console=console(sys.stderr))

@@ -1,0 +1,173 @@
+"""Running, opening and verifying: the good way, and each way in which it is refused."""
+
+import csv
+import json
+import re
+import shutil
+
+import pytest
+
+from accord.study import keys
+
+RELEASED = [["care", "13", "2644.094615"], ["mining", "suppressed", "suppressed"], ["retail", "13", "2346.409231"]]
+
+
+@pytest.fixture
+def done(accord, told, tutorial, tmp_path):
+    """The tutorial's study after its run, to do with as one likes."""
+    for name in ("north.csv", "south.csv"):
+        shutil.copy(tutorial / name, tmp_path)
+    return shutil.copytree(tutorial / "wages", tmp_path / "wages")
+
+
+@pytest.fixture
+def signed(accord, wages):
+    """A study of two owners, signed by all."""
+    assert accord("keys", "wages").code == 0
+    assert accord("sign", "wages", "--all-local", "--yes").code == 0
+    return wages
+
+
+def only_run(folder):
+    (run,) = (folder / "runs").iterdir()
+    return run
+
+
+def test_a_recipient_reads_its_table(accord, done):
+    said = accord("open", "wages", "--as", "north")
+    assert (said.code, said.err) == (0, "")
+    rows = [line.split() for line in said.out.splitlines()]
+    assert [row for row in rows if row[:1] and row[0] in ("care", "mining", "retail")] == RELEASED
+
+
+@pytest.mark.parametrize("inside", ["", "receipt.json", "sealed"])
+def test_a_run_can_be_named(accord, done, inside):
+    assert accord("open", only_run(done) / inside, "--as", "south") == accord("open", "wages", "--as", "south")
+
+
+def test_a_result_can_be_kept_as_csv(accord, done, tmp_path):
+    assert accord("open", "wages", "--as", "south", "--csv", "out.csv") == (0, "written: out.csv\n", "")
+    rows = list(csv.reader((tmp_path / "out.csv").read_text().splitlines()))
+    assert rows[0] == ["sector", "n", "mean_wage"]
+    assert [rows[1], rows[3]] == [RELEASED[0], RELEASED[2]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("wages", "--as", "helper"), "accord: helper receives nothing in this study; its recipients are north, south"),
+        (("wages", "--as", "nort"), "accord: nort receives nothing in this study; its recipients are north, south"),
+        (
+            ("wages/approvals", "--as", "north"),
+            "accord: wages/approvals: this is neither a study nor one of its runs; name the study's folder, or one under its runs",
+        ),
+    ],
+)
+def test_what_nobody_gets_is_refused(accord, done, arguments, line):
+    said = accord("open", *arguments)
+    assert (said.code, said.out, said.line) == (3, "", line)
+
+
+def test_another_key_opens_nothing(accord, done):
+    own = done / "parties" / "north"
+    (own / keys.PRIVATE_FILE).unlink()
+    keys.save(keys.generate("north"), own)
+    said = accord("open", "wages", "--as", "north", "--csv", "out.csv")
+    assert (said.code, said.out) == (3, "")
+    assert "key" in said.line
+    assert not (done.parent / "out.csv").exists()
+
+
+def test_before_a_run_there_is_nothing_to_open_or_verify(accord, signed):
+    line = "accord: wages: this study has released nothing yet; run it with: accord run"
+    assert accord("open", "wages", "--as", "north").line == line
+    assert accord("verify", "wages").line == line
+
+
+def test_a_receipt_holds_wherever_it_lies(accord, done, tmp_path):
+    receipt = shutil.copy(only_run(done) / "receipt.json", tmp_path / "kept.json")
+    by_study = accord("verify", "wages")
+    assert (by_study.code, by_study.err) == (0, "")
+    assert re.match(rf"run {only_run(done).name}: the receipt holds\nsigned by helper, north, south: ", by_study.out)
+    assert "does not prove that the servers computed honestly" in by_study.out
+    for arguments in ((only_run(done),), (only_run(done) / "receipt.json",), (receipt, "--study", "wages")):
+        assert accord("verify", *arguments) == by_study
+
+
+def change_run(document):
+    document["run"] = "another"
+
+
+def drop_approval(document):
+    del document["approvals"][0]
+
+
+def change_facts(document):
+    document["statements"][0]["facts"]["checks"] = []
+
+
+def drop_statement(document):
+    del document["statements"][2]
+
+
+@pytest.mark.parametrize(
+    ("damage", "line"),
+    [
+        (change_run, r"accord: \w+ states another run than this receipt .*"),
+        (drop_approval, r"accord: not signed by \w+ \(rule: every owner and every server signs\); .*"),
+        (change_facts, r"accord: the statement of \w+ is not signed by it, or was altered"),
+        (drop_statement, r"accord: the three servers' statements are not all here .*"),
+    ],
+)
+def test_a_changed_receipt_is_refused(accord, done, damage, line):
+    path = only_run(done) / "receipt.json"
+    document = json.loads(path.read_text())
+    damage(document)
+    path.write_text(json.dumps(document))
+    said = accord("verify", path)
+    assert (said.code, said.out) == (3, "")
+    assert re.fullmatch(line, said.line)
+
+
+def test_what_is_no_receipt_is_refused(accord, done):
+    (done / "note.json").write_text("{}")
+    said = accord("verify", "wages/note.json", "--study", "wages")
+    assert (said.code, said.line) == (3, "accord: wages/note.json: this file is no receipt, or is damaged; ask a server for its copy")
+
+
+def test_an_unsigned_study_does_not_run(accord, wages):
+    accord("keys", "wages")
+    accord("sign", "wages", "--party", "north", "--yes")
+    said = accord("run", "wages")
+    assert (said.code, said.out) == (3, "")
+    assert said.line == "accord: not signed by helper, south (rule: every owner and every server signs); sign with: accord sign"
+    assert not (wages / "runs").exists()
+
+
+def test_a_bad_cell_stops_the_run_before_anything_is_shared(accord, signed):
+    path = signed.parent / "south.csv"
+    path.write_text(path.read_text().replace("2411.05", "2411,05"))
+    said = accord("run", "wages")
+    assert said.code == 3
+    assert "accord: south.csv" in said.err and "line 2" in said.err
+    assert not list((signed / "runs").glob("*/sealed"))
+
+
+def test_a_rehearsal_in_the_clear_needs_no_signature_and_says_what_it_is(accord, wages):
+    said = accord("run", "wages", "--runtime", "clear:")
+    assert said.code == 0, said.err
+    assert "computed in the clear on this machine, to check the question: nothing was encrypted, signed or released" in said.out
+    assert "\nnorth would get\n" in said.out and "\nsouth would get\n" in said.out
+    assert not (wages / "consortium.toml").exists()
+
+
+def test_a_rehearsal_in_one_process_says_what_it_costs(accord, wages):
+    said = accord("run", "wages", "--runtime", "sim:")
+    assert said.code == 0, said.err
+    assert re.search(r"^cost: \d+ rounds, [\d.]+ k?M?B sent by each server$", said.out, re.MULTILINE)
+    assert "computed on shares in one process" in said.out
+
+
+def test_an_unknown_runtime_is_refused(accord, wages):
+    said = accord("run", "wages", "--runtime", "fast:")
+    assert (said.code, said.line) == (3, "accord: no runtime 'fast:' (rule: one of clear:, sim:, local:)")
