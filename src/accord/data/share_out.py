@@ -47,10 +47,15 @@ def share_out(columns: LocalColumns, server_keys: Sequence[bytes], context: byte
     """
     if len(set(server_keys)) != SERVERS or len(server_keys) != SERVERS:
         raise OurFault("an input is shared out to three servers, each with a key of its own")
-    flags = {field.name + NULL: columns.nulls[field.name] for field in columns.fields if field.nullable}
-    packages = deal(parts_of(columns), {**columns.values, **flags, VALID: columns.valid}, context)
+    packages = deal_columns(columns, context)
     first, second, third = (_seal(package, key, context) for package, key in zip(packages, server_keys, strict=True))
     return first, second, third
+
+
+def deal_columns(columns: LocalColumns, context: bytes) -> tuple[Package, Package, Package]:
+    """Fresh shares of the columns as three packages in the clear: for servers in this process."""
+    flags = {field.name + NULL: columns.nulls[field.name] for field in columns.fields if field.nullable}
+    return deal(parts_of(columns), {**columns.values, **flags, VALID: columns.valid}, context)
 
 
 def open_package(sealed: bytes, private_key: X25519PrivateKey, context: bytes) -> Package:
