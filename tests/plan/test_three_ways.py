@@ -10,14 +10,15 @@ from accord.base.errors import Refused
 from tests.plan.worlds import assert_agree, combined_questions, examples, grouped_questions, row_questions
 
 SEEDS = range(6)
-MANY = settings(max_examples=60, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+MANY = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 
 
 def check(sql: str, seed: int) -> None:
+    """A refusal is no answer: another question is tried, and too many of them fail the test."""
     try:
         assert_agree(sql, seed)
-    except Refused as error:
-        assume("no data" in str(error))
+    except Refused:
+        assume(False)
 
 
 @pytest.mark.parametrize("sql", list(examples()))
@@ -42,5 +43,3 @@ def test_groups(sql: str, seed: int) -> None:
 @given(sql=combined_questions(), seed=st.sampled_from(SEEDS))
 def test_shares(sql: str, seed: int) -> None:
     check(sql, seed)
-
-

@@ -45,9 +45,12 @@ SALES = TableSchema(
     ),
 )
 STAFF = TableSchema(
-    "staff", (category("region", ("west", "north", "east")), ColumnSchema("pay", "int", 0, 1000, nullable=True), ColumnSchema("grade", "int", 1, 4))
+    "staff",
+    (category("region", ("west", "north", "east")), ColumnSchema("pay", "int", 0, 1000, nullable=True), ColumnSchema("grade", "int", 1, 4)),
 )
-SHIPPED = TableSchema("shipped", (category("shop", SHOPS), ColumnSchema("n", "int", 0, 3), ColumnSchema("weight", "int", 0, 9)), ("shop", "n"))
+SHIPPED = TableSchema(
+    "shipped", (category("shop", SHOPS), ColumnSchema("n", "int", 0, 3), ColumnSchema("weight", "int", 0, 9)), ("shop", "n")
+)
 
 
 def public(name: str, columns: tuple[ColumnSchema, ...], rows: tuple[tuple[int | None, ...], ...]) -> Public:
@@ -74,7 +77,10 @@ def random_rows(info: TableInfo, place: int, chance: random.Random) -> Table:
     names = tuple(one.name for one in info.schema.columns)
     rows: dict[Any, tuple[int | None, ...]] = {}
     for _ in range(chance.choice((0, 1, info.rows_max[place]))):
-        row = [None if one.nullable and chance.random() < 0.3 else chance.randint(Type.of(one).low, Type.of(one).high) for one in info.schema.columns]
+        row = [
+            None if one.nullable and chance.random() < 0.3 else chance.randint(Type.of(one).low, Type.of(one).high)
+            for one in info.schema.columns
+        ]
         if info.owner_column:
             row[names.index(info.owner_column)] = place
         key = tuple(row[names.index(name)] for name in info.schema.unique) if info.schema.unique else len(rows)
@@ -110,7 +116,9 @@ def input_table(node: Input, seed: int) -> Table:
     table = Table({one.name: Plain(relation.values[one.name], relation.nulls[one.name]) for one in node.columns}, relation.rows)
     cells = Counter(table.tuples(tuple(name for name, _ in node.keys)))
     assert all(count <= node.slots for count in cells.values()), f"{node.name} promises {node.slots} rows a key, has {max(cells.values())}"
-    assert all(value in values for cell in cells for value, (_, values) in zip(cell, node.keys, strict=True)), f"{node.name} leaves its grid"
+    assert all(value in values for cell in cells for value, (_, values) in zip(cell, node.keys, strict=True)), (
+        f"{node.name} leaves its grid"
+    )
     return table
 
 
@@ -142,7 +150,14 @@ def assert_agree(sql: str, seed: int) -> Node:
 Columns = dict[str, list[str]]
 """Kind to the columns of that kind, as SQL names."""
 
-SALES_COLUMNS: Columns = {"number": ["amount", "price", "n"], "natural": ["n"], "region": ["region"], "kind": ["kind"], "bool": ["ok"], "date": ["day"]}
+SALES_COLUMNS: Columns = {
+    "number": ["amount", "price", "n"],
+    "natural": ["n"],
+    "region": ["region"],
+    "kind": ["kind"],
+    "bool": ["ok"],
+    "date": ["day"],
+}
 
 
 def numbers(columns: Columns, depth: int) -> st.SearchStrategy[str]:
@@ -173,8 +188,14 @@ def predicates(columns: Columns, depth: int) -> st.SearchStrategy[str]:
     options = [st.tuples(below_numbers, compare, below_numbers).map(lambda t: f"{t[0]} {t[1]} {t[2]}")]
     for kind, values in (("region", ("north", "west")), ("kind", KINDS)):
         if columns.get(kind):
-            options.append(st.tuples(st.sampled_from(columns[kind]), st.sampled_from(["=", "<>"]), st.sampled_from(values)).map(lambda t: f"{t[0]} {t[1]} '{t[2]}'"))
-            options.append(st.tuples(st.sampled_from(columns[kind]), st.sampled_from(values)).map(lambda t: f"{t[0]} NOT IN ('{t[1]}', '{t[1]}')"))
+            options.append(
+                st.tuples(st.sampled_from(columns[kind]), st.sampled_from(["=", "<>"]), st.sampled_from(values)).map(
+                    lambda t: f"{t[0]} {t[1]} '{t[2]}'"
+                )
+            )
+            options.append(
+                st.tuples(st.sampled_from(columns[kind]), st.sampled_from(values)).map(lambda t: f"{t[0]} NOT IN ('{t[1]}', '{t[1]}')")
+            )
     if columns.get("bool"):
         options += [st.sampled_from(columns["bool"]), st.sampled_from(columns["bool"]).map(lambda one: f"{one} IS NOT TRUE")]
     if columns.get("date"):
@@ -202,7 +223,9 @@ def aggregates(columns: Columns) -> st.SearchStrategy[str]:
 
 def listed(strategy: st.SearchStrategy[str], prefix: str, most: int = 3) -> st.SearchStrategy[str]:
     """One to `most` expressions with aliases."""
-    return st.lists(strategy, min_size=1, max_size=most).map(lambda parts: ", ".join(f"{one} AS {prefix}{at}" for at, one in enumerate(parts)))
+    return st.lists(strategy, min_size=1, max_size=most).map(
+        lambda parts: ", ".join(f"{one} AS {prefix}{at}" for at, one in enumerate(parts))
+    )
 
 
 def optional(strategy: st.SearchStrategy[str], word: str) -> st.SearchStrategy[str]:
@@ -210,21 +233,45 @@ def optional(strategy: st.SearchStrategy[str], word: str) -> st.SearchStrategy[s
 
 
 def row_questions() -> st.SearchStrategy[str]:
-    source = st.sampled_from(["sales", "sales JOIN area USING (region)", "sales s LEFT JOIN factor f USING (region, kind)", "(SELECT * FROM sales WHERE n > 0) AS sales"])
+    source = st.sampled_from(
+        [
+            "sales",
+            "sales JOIN area USING (region)",
+            "sales s LEFT JOIN factor f USING (region, kind)",
+            "(SELECT * FROM sales WHERE n > 0) AS sales",
+        ]
+    )
     both = st.one_of(numbers(SALES_COLUMNS, 2), predicates(SALES_COLUMNS, 2))
-    return st.tuples(listed(both, "c"), source, optional(predicates(SALES_COLUMNS, 2), "WHERE")).map(lambda t: f"SELECT {t[0]} FROM {t[1]}{t[2]}")
+    return st.tuples(listed(both, "c"), source, optional(predicates(SALES_COLUMNS, 2), "WHERE")).map(
+        lambda t: f"SELECT {t[0]} FROM {t[1]}{t[2]}"
+    )
 
 
-KEYS = ("region", "shop", "n", "day", "region, shop", "n // 2", "COALESCE(kind, 'x')", "CASE WHEN amount > 3 THEN 'much' ELSE 'little' END", "ok IS NULL")
+KEYS = (
+    "region",
+    "shop",
+    "n",
+    "day",
+    "region, shop",
+    "n // 2",
+    "COALESCE(kind, 'x')",
+    "CASE WHEN amount > 3 THEN 'much' ELSE 'little' END",
+    "ok IS NULL",
+)
 
 
 def grouped_questions() -> st.SearchStrategy[str]:
     source = st.sampled_from(["sales", "sales JOIN area USING (region)", "sales LEFT JOIN shipped USING (shop, n)"])
     keys = st.sampled_from(["", *KEYS])
     columns = SALES_COLUMNS
-    return st.tuples(keys, listed(aggregates(columns), "c"), source, optional(predicates(columns, 1), "WHERE"), st.booleans(), optional(aggregates(columns), "HAVING 3 <")).map(
-        lambda t: _grouped(*t)
-    )
+    return st.tuples(
+        keys,
+        listed(aggregates(columns), "c"),
+        source,
+        optional(predicates(columns, 1), "WHERE"),
+        st.booleans(),
+        optional(aggregates(columns), "HAVING 3 <"),
+    ).map(lambda t: _grouped(*t))
 
 
 def _grouped(keys: str, chosen: str, source: str, where: str, ordered: bool, having: str) -> str:
@@ -241,7 +288,13 @@ CELLS: Columns = {"number": ["s", "t", "m", "rank"], "natural": ["u"], "region":
 
 def combined_questions() -> st.SearchStrategy[str]:
     """Two owners' group-bys over a public grid, computed with on shares; perhaps grouped again."""
-    grids = st.sampled_from(["area g", "(SELECT region, rank FROM area WHERE rank < 3) AS g", "(SELECT a.region, b.rank FROM area a CROSS JOIN area b WHERE a.rank <> b.rank) AS g"])
+    grids = st.sampled_from(
+        [
+            "area g",
+            "(SELECT region, rank FROM area WHERE rank < 3) AS g",
+            "(SELECT a.region, b.rank FROM area a CROSS JOIN area b WHERE a.rank <> b.rank) AS g",
+        ]
+    )
     join = st.sampled_from(["LEFT JOIN", "JOIN"])
     first = st.tuples(numbers(SALES_COLUMNS, 1), optional(predicates(SALES_COLUMNS, 1), "WHERE")).map(
         lambda t: f"sold AS (SELECT region, SUM({t[0]}) AS s, COUNT(*) AS u FROM sales{t[1]} GROUP BY region)"
@@ -253,17 +306,15 @@ def combined_questions() -> st.SearchStrategy[str]:
         ]
     )
     both = st.one_of(numbers(CELLS, 2), predicates(CELLS, 2))
-    rows = st.tuples(listed(both, "c"), grids, join, join, optional(predicates(CELLS, 1), "WHERE"), first, second)
-    plain = rows.map(lambda t: f"WITH {t[5]}, {t[6]} SELECT g.region, {t[0]} FROM {t[1]} {t[2]} sold ON g.region = sold.region {t[3]} paid ON paid.region = g.region{t[4]}")
-    totals = st.tuples(listed(aggregates(CELLS), "c"), grids, join, join, optional(predicates(CELLS, 1), "WHERE"), first, second)
-    grouped = totals.map(
-        lambda t: f"WITH {t[5]}, {t[6]} SELECT rank, {t[0]} FROM {t[1]} {t[2]} sold ON g.region = sold.region {t[3]} paid ON paid.region = g.region{t[4]} GROUP BY rank"
+    where = optional(predicates(CELLS, 1), "WHERE")
+    joined = st.tuples(grids, join, join, where).map(
+        lambda t: f"FROM {t[0]} {t[1]} sold ON g.region = sold.region {t[2]} paid ON paid.region = g.region{t[3]}"
+    )
+    plain = st.tuples(first, second, listed(both, "c"), joined).map(lambda t: f"WITH {t[0]}, {t[1]} SELECT g.region, {t[2]} {t[3]}")
+    grouped = st.tuples(first, second, listed(aggregates(CELLS), "c"), joined).map(
+        lambda t: f"WITH {t[0]}, {t[1]} SELECT rank, {t[2]} {t[3]} GROUP BY rank"
     )
     return st.one_of(plain, grouped)
-
-
-def questions() -> st.SearchStrategy[str]:
-    return st.one_of(row_questions(), grouped_questions(), combined_questions())
 
 
 def examples() -> Iterator[str]:
@@ -273,11 +324,15 @@ def examples() -> Iterator[str]:
     yield "SELECT COUNT(DISTINCT CASE WHEN amount > 0 THEN region END) AS regions FROM sales"
     yield "SELECT s.shop, s.n, weight, amount FROM sales s RIGHT JOIN shipped p ON p.shop = s.shop AND p.n = s.n"
     yield "SELECT shop, n, SUM(weight) AS w, COUNT(amount) AS c FROM sales RIGHT JOIN shipped USING (shop, n) GROUP BY shop, n"
-    yield "SELECT a.region, s.pay, t.amount FROM area a JOIN staff s ON a.region = s.region JOIN sales t ON t.region = s.region WHERE s.pay > t.amount"
-    yield "SELECT rank, n FROM (SELECT region, n, COUNT(*) AS c FROM sales GROUP BY region, n) JOIN area USING (region) ORDER BY n DESC, rank"
+    yield """SELECT a.region, s.pay, t.amount FROM area a JOIN staff s ON a.region = s.region JOIN sales t ON t.region = s.region
+        WHERE s.pay > t.amount"""
+    yield """SELECT rank, n FROM (SELECT region, n, COUNT(*) AS c FROM sales GROUP BY region, n) JOIN area USING (region)
+        ORDER BY n DESC, rank"""
+    yield "SELECT SUM(n) AS s FROM sales JOIN area USING (region) HAVING 0 < COUNT(*) FILTER (WHERE region <> 'north')"
     yield "SELECT n // 2 AS half, c FROM (SELECT n, COUNT(*) AS c FROM sales GROUP BY n)"
     yield "SELECT c FROM (SELECT region, COUNT(*) AS c FROM sales GROUP BY region) WHERE c > 1"
     yield "SELECT shop, MAX(c) AS most FROM (SELECT shop, region, COUNT(*) AS c FROM sales GROUP BY shop, region) GROUP BY shop"
     yield "SELECT region, MAX(c) AS most FROM (SELECT shop, region, COUNT(*) AS c FROM sales GROUP BY shop, region) GROUP BY region"
     yield "SELECT day + 1 AS next, day - DATE '2024-01-01' AS days, CASE region WHEN 'north' THEN 'up' ELSE region END AS r FROM sales"
-    yield "SELECT x.region, x.c, y.c AS d FROM (SELECT region, COUNT(*) AS c FROM sales WHERE n > 1 GROUP BY region) x, (SELECT region, COUNT(*) AS c FROM staff GROUP BY region) y WHERE x.region = y.region"
+    yield """SELECT x.region, x.c, y.c AS d FROM (SELECT region, COUNT(*) AS c FROM sales WHERE n > 1 GROUP BY region) x,
+        (SELECT region, COUNT(*) AS c FROM staff GROUP BY region) y WHERE x.region = y.region"""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from itertools import count
 
 from accord.base.errors import Refused
 from accord.base.limits import NAME_CHARACTERS_MAX
@@ -11,22 +13,18 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
-class Name(str):
-    """A party's, study's or release's name: a lower-case letter, then letters, digits, `-` or `_`.
+def party_name(text: str) -> str:
+    """`text` if it can name a party, study or release: a lower-case letter, then letters, digits, `-` or `_`.
 
     Raises Refused for anything else, and beyond 63 characters.
     """
-
-    __slots__ = ()
-
-    def __new__(cls, text: str) -> Name:
-        if not _NAME.fullmatch(text) or len(text) > NAME_CHARACTERS_MAX:
-            raise Refused(
-                f"{text!r} cannot be a name",
-                rule=f"a lower-case letter, then at most {NAME_CHARACTERS_MAX - 1} of a–z, 0–9, - and _",
-                do="choose another name",
-            )
-        return super().__new__(cls, text)
+    if not _NAME.fullmatch(text) or len(text) > NAME_CHARACTERS_MAX:
+        raise Refused(
+            f"{text!r} cannot be a name",
+            rule=f"a lower-case letter, then at most {NAME_CHARACTERS_MAX - 1} of a–z, 0–9, - and _",
+            do="choose another name",
+        )
+    return text
 
 
 def column_name(text: str) -> str:
@@ -38,3 +36,9 @@ def column_name(text: str) -> str:
             do="rename it in the schema",
         )
     return text
+
+
+def fresh_name(name: str, taken: Collection[str]) -> str:
+    """`name`, or with the first of _2, _3, … that makes it differ from all those taken."""
+    numbered = (f"{name}_{number}" for number in count(2))
+    return name if name not in taken else next(one for one in numbered if one not in taken)

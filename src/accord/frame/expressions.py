@@ -33,7 +33,7 @@ class Expressions:
         columns: Columns,
         parameters: Mapping[str, str | int],
         sql: str,
-        replaced: Sequence[tuple[exp.Expression, Expression]] = (),
+        replaced: Sequence[tuple[exp.Expr, Expression]] = (),
         equated: Mapping[str, str] | None = None,
         grouped: bool = False,
     ) -> None:
@@ -41,23 +41,23 @@ class Expressions:
         self.equated = equated or {}
         self.replaced = list(replaced)
 
-    def translate(self, node: exp.Expression) -> Expression:
+    def translate(self, node: exp.Expr) -> Expression:
         """The typed expression. Raises Refused with the place in the SQL."""
         with at(node, self.sql):
             found = self._replacement(node) or self._built(node)
         node.meta[TYPE] = found.type
         return found
 
-    def condition(self, node: exp.Expression) -> Expression:
+    def condition(self, node: exp.Expr) -> Expression:
         """As `translate`, for WHERE, HAVING and ON."""
         with at(node, self.sql):
             found = call("and", self.translate(node))
         return found.arguments[0] if isinstance(found, Call) else found
 
-    def all(self, nodes: Sequence[exp.Expression]) -> list[Expression]:
+    def all(self, nodes: Sequence[exp.Expr]) -> list[Expression]:
         return [self.translate(one) for one in nodes]
 
-    def _replacement(self, node: exp.Expression) -> Expression | None:
+    def _replacement(self, node: exp.Expr) -> Expression | None:
         for original, stands in self.replaced:
             if original == node:
                 for source, copy in zip(original.walk(), node.walk(), strict=True):
@@ -65,15 +65,17 @@ class Expressions:
                 return stands
         return None
 
-    def _built(self, node: exp.Expression) -> Expression:
+    def _built(self, node: exp.Expr) -> Expression:
         accepted = _accepted(node)
         if accepted is None:
             raise refusal(node)
         return accepted(self, node)
 
-    def resolve(self, table: str, name: str) -> Expression:
-        """What a column name stands for."""
-        found = [one for (alias, column), one in self.columns.items() if column == name.lower() and table.lower() in ("", alias)]
+    def resolve(self, table: str, name: str) -> tuple[str, Expression]:
+        """What a column name stands for, and the table that it is of. Of columns that a join equates, the one that is never NULL."""
+        found = [(alias, one) for (alias, column), one in self.columns.items() if column == name.lower() and table.lower() in ("", alias)]
+        names = {_name(one) for _, one in found}
+        found = [(alias, one) for alias, one in found if self.equated.get(_name(one)) not in names]
         if self.grouped:
             raise Refused(
                 f"column {name} is neither grouped nor aggregated",
@@ -89,11 +91,15 @@ class Expressions:
 Translation = Callable[[Expressions, Any], Expression]
 
 
-def _accepted(node: exp.Expression) -> Translation | None:
+def _name(expression: Expression) -> str:
+    return expression.name if isinstance(expression, ColumnRef) else ""
+
+
+def _accepted(node: exp.Expr) -> Translation | None:
     return next((ACCEPTED[kind] for kind in type(node).__mro__ if kind in ACCEPTED), None)
 
 
-def refusal(node: exp.Expression) -> Refused:
+def refusal(node: exp.Expr) -> Refused:
     """The refusal of a construct, with the nearest form."""
     for kind, (what, nearest) in NEAREST.items():
         if isinstance(node, kind):
@@ -105,9 +111,11 @@ def refusal(node: exp.Expression) -> Refused:
 # ---- leaves
 
 
-def _column(into: Expressions, node: exp.Expression) -> Expression:
-    table = node.table if isinstance(node, exp.Column) else ""
-    return into.resolve(table, node.name)
+def _column(into: Expressions, node: exp.Expr) -> Expression:
+    alias, found = into.resolve(node.table if isinstance(node, exp.Column) else "", node.name)
+    if isinstance(node, exp.Column) and not node.table:
+        node.set("table", exp.to_identifier(alias))
+    return found
 
 
 def _literal(_: Expressions, node: exp.Literal) -> Expression:
@@ -125,7 +133,7 @@ def _literal(_: Expressions, node: exp.Literal) -> Expression:
     return decimal(int(number.scaleb(-exponent)), -exponent)
 
 
-def _parameter(into: Expressions, node: exp.Expression) -> Expression:
+def _parameter(into: Expressions, node: exp.Expr) -> Expression:
     name = node.name
     if name not in into.parameters:
         known = ", ".join(f":{one}" for one in into.parameters) or "none"
@@ -152,7 +160,8 @@ def _target(to: exp.DataType) -> Type:
         return Type(BOOL)
     if to.this == kinds.DATE:
         return Type(DATE)
-    nearest = "use DECIMAL(18, 4): results are exact" if to.this in (kinds.DOUBLE, kinds.FLOAT) else "use CASE to say which value becomes which"
+    floating = to.this in (kinds.DOUBLE, kinds.FLOAT)
+    nearest = "use DECIMAL(18, 4): results are exact" if floating else "use CASE to say which value becomes which"
     raise Refused(f"CAST to {to.sql('duckdb')}", rule="BIGINT, DECIMAL(p, s), BOOLEAN and DATE", do=nearest)
 
 
@@ -237,7 +246,7 @@ def _floor(into: Expressions, node: exp.Floor) -> Expression:
     return call("floor_divide", into.translate(inner.this), into.translate(inner.expression))
 
 
-def _date(into: Expressions, node: exp.Expression) -> Expression:
+def _date(into: Expressions, node: exp.Expr) -> Expression:
     if not (isinstance(node.this, exp.Literal) and node.this.is_string):
         raise Refused("DATE of something else than a constant", do="write it as DATE '2024-12-31'")
     return cast(into.translate(node.this), Type(DATE))
@@ -310,7 +319,7 @@ NEAREST: dict[type[Any], tuple[str, str]] = {
     exp.Stddev: ("STDDEV", "take SUM(x), SUM(x * x) and COUNT(x); the recipient finishes the arithmetic"),
     exp.Variance: ("VARIANCE", "take SUM(x), SUM(x * x) and COUNT(x); the recipient finishes the arithmetic"),
     exp.ArrayAgg: ("ARRAY_AGG", "take SUM, COUNT, MIN, MAX or AVG"),
-    exp.AggFunc: ("this aggregate, or an aggregate here", "SUM, COUNT, MIN, MAX and AVG in SELECT, HAVING or ORDER BY, not inside each other"),
+    exp.AggFunc: ("this aggregate, or an aggregate here", "use SUM, COUNT, MIN, MAX or AVG, in SELECT or HAVING, not inside each other"),
     exp.Sqrt: ("SQRT", "release the square; the recipient finishes the arithmetic"),
     exp.Pow: ("a power", "write x * x"),
     exp.DPipe: ("|| (joining text)", "release both columns"),

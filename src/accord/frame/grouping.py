@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from accord.base.errors import Refused
+from accord.base.names import fresh_name
 from accord.frame.expressions import TYPE, Expressions, average
 from accord.frame.places import at
 from accord.plan.catalog import Catalog
@@ -16,10 +17,10 @@ from accord.plan.facts import rows_max
 from accord.plan.nodes import Aggregate, Node, Project
 from accord.plan.typing import aggregate, call, column, integer, null
 
-FUNCTIONS: dict[type[exp.Expression], str] = {exp.Sum: "sum", exp.Count: "count", exp.Min: "min", exp.Max: "max", exp.Avg: "avg"}
+FUNCTIONS: dict[type[exp.Expr], str] = {exp.Sum: "sum", exp.Count: "count", exp.Min: "min", exp.Max: "max", exp.Avg: "avg"}
 """The aggregates that are accepted."""
 
-Pairs = list[tuple[exp.Expression, Expression]]
+Pairs = list[tuple[exp.Expr, Expression]]
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Wanted:
     For COUNT(DISTINCT …), `distinct` is the column that is counted and `argument` the condition under which it counts.
     """
 
-    node: exp.Expression
+    node: exp.Expr
     function: str
     argument: Expression | None
     name: str
@@ -38,23 +39,25 @@ class Wanted:
 
 @dataclass
 class Grouping:
-    """Builds the grouped table of one SELECT over `input`, whose expressions `below` translates; `aliases` pairs nodes with SELECT's names."""
+    """Builds the grouped table of one SELECT over `input`.
+
+    `below` translates expressions over the input; `aliases` pairs SELECT's expressions with their names.
+    """
 
     input: Node
     below: Expressions
     catalog: Catalog
-    aliases: Sequence[tuple[exp.Expression, str]]
+    aliases: Sequence[tuple[exp.Expr, str]]
     taken: set[str] = field(default_factory=set)
 
-    def build(self, keys: Sequence[exp.Expression], searched: Sequence[exp.Expression]) -> tuple[Node, Pairs]:
+    def build(self, keys: Sequence[exp.Expr], searched: Sequence[exp.Expr]) -> tuple[Node, Pairs]:
         """The grouped table, and what each key and aggregate becomes in it."""
         names = self._keyed(keys)
         wanted = [self._wanted(one) for one in _aggregates(searched)]
         distinct = {one.distinct.name for one in wanted if one.distinct}
         if len(distinct) > 1:
-            raise Refused(
-                f"COUNT(DISTINCT …) of {len(distinct)} columns in one SELECT", rule="one column", do="count each in a subquery of its own and JOIN them"
-            )
+            what = f"COUNT(DISTINCT …) of {len(distinct)} columns in one SELECT"
+            raise Refused(what, rule="one column", do="count each in a subquery of its own and JOIN them")
         node = self._twice(names, wanted, distinct.pop()) if distinct else Aggregate(self.input, names, self._calls(wanted, names))
         stands = [(one, column(node.field(name))) for one, name in zip(keys, names, strict=True)]
         pairs: Pairs = [*stands, *((one.node, self._result(one, node)) for one in wanted)]
@@ -63,15 +66,14 @@ class Grouping:
         return node, pairs
 
     def _fresh(self, name: str, others: Collection[str] = ()) -> str:
-        numbered = (name, *(f"{name}_{number}" for number in range(2, 10_000)))
-        fresh = next(one for one in numbered if one not in self.taken and one not in others)
+        fresh = fresh_name(name, {*self.taken, *others})
         self.taken.add(fresh)
         return fresh
 
-    def _alias(self, node: exp.Expression, otherwise: str) -> str:
+    def _alias(self, node: exp.Expr, otherwise: str) -> str:
         return next((alias for original, alias in self.aliases if original == node), otherwise)
 
-    def _keyed(self, keys: Sequence[exp.Expression]) -> tuple[str, ...]:
+    def _keyed(self, keys: Sequence[exp.Expr]) -> tuple[str, ...]:
         """The keys' column names; computed ones become columns of the input first."""
         columns = {one.name for one in self.input.fields}
         names: list[str] = []
@@ -91,11 +93,11 @@ class Grouping:
             self.input = Project(self.input, (*((one.name, column(one)) for one in self.input.fields), *computed))
         return tuple(dict.fromkeys(names)) if len(set(names)) == len(names) else self._repeated(keys)
 
-    def _repeated(self, keys: Sequence[exp.Expression]) -> tuple[str, ...]:
+    def _repeated(self, keys: Sequence[exp.Expr]) -> tuple[str, ...]:
         with at(keys[0], self.below.sql):
             raise Refused("GROUP BY names a key twice", do="name each key once")
 
-    def _wanted(self, node: exp.Expression) -> Wanted:
+    def _wanted(self, node: exp.Expr) -> Wanted:
         with at(node, self.below.sql):
             inner = node.this if isinstance(node, exp.Filter) else node
             condition = self.below.condition(node.expression.this) if isinstance(node, exp.Filter) else None
@@ -113,7 +115,7 @@ class Grouping:
                 argument = call("case", condition, integer(1) if argument is None else argument, null())
             return Wanted(node, function, argument, name)
 
-    def _distinct(self, node: exp.Expression, inner: exp.Expression, condition: Expression | None, name: str) -> Wanted:
+    def _distinct(self, node: exp.Expr, inner: exp.Expr, condition: Expression | None, name: str) -> Wanted:
         """COUNT(DISTINCT column), also of CASE WHEN condition THEN column END."""
         if not isinstance(inner, exp.Count) or len(inner.this.expressions) != 1:
             raise Refused("DISTINCT in this aggregate", rule="COUNT(DISTINCT one column)", do="GROUP BY the columns in a subquery first")
@@ -191,9 +193,9 @@ def _counted(argument: Expression | None) -> Expression | None:
     return argument if argument is not None and argument.type.nullable else None
 
 
-def _aggregates(searched: Sequence[exp.Expression]) -> list[exp.Expression]:
+def _aggregates(searched: Sequence[exp.Expr]) -> list[exp.Expr]:
     """The distinct outermost aggregates of some expressions, each with its FILTER. Raises Refused for one inside a window."""
-    found: list[exp.Expression] = []
+    found: list[exp.Expr] = []
     for expression in searched:
         for node in expression.find_all(*FUNCTIONS):
             whole = node.parent if isinstance(node.parent, exp.Filter) else node

@@ -23,7 +23,7 @@ from accord.plan.catalog import Catalog
 from accord.plan.evaluate import Plain
 from accord.plan.interpret import Table
 from accord.plan.local_sql import exact_quotient, storage_type
-from accord.plan.nodes import Field
+from accord.plan.nodes import Field, Node
 from accord.plan.types import DATE, DECIMAL, INT, Type
 from accord.plan.typing import DIVIDE_DIGITS
 
@@ -35,7 +35,7 @@ Pooled = Mapping[str, Mapping[str, str | Path | Table]]
 
 
 def run_clear(
-    sql: str | exp.Expression,
+    sql: str | exp.Expr,
     catalog: Catalog,
     pooled: Pooled,
     named: Mapping[str, str] | None = None,
@@ -51,7 +51,7 @@ def run_clear(
             _load(connection, name, catalog, pooled.get(name, {}))
         for name, public in catalog.publics.items():
             load_public(connection, name, PublicTable(tuple(map(local_field, public.fields)), public.rows))
-        plans = {}
+        plans: dict[str, Node] = {}
         for name, text in (named or {}).items():
             plan, tree = tree_to_plan(parse(text), catalog, plans, parameters, text)
             connection.execute(f"CREATE TABLE {quoted(name)} AS {exact_sql(tree, parameters or {})}")
@@ -91,7 +91,7 @@ def _load(connection: DuckDBPyConnection, name: str, catalog: Catalog, held: Map
 # ---- exact arithmetic
 
 
-def exact_sql(tree: exp.Expression, parameters: Mapping[str, str | int]) -> str:
+def exact_sql(tree: exp.Expr, parameters: Mapping[str, str | int]) -> str:
     """The qualified, translated tree as DuckDB SQL that computes exactly. Needs: `tree_to_plan` has left its types on it."""
     copy = tree.copy()
     holder = exp.Paren(this=copy)
@@ -100,10 +100,11 @@ def exact_sql(tree: exp.Expression, parameters: Mapping[str, str | int]) -> str:
         if changed is not node:
             changed.meta.update(node.meta)
             node.replace(changed)
-    return holder.this.sql("duckdb")
+    written: str = holder.this.sql("duckdb")
+    return written
 
 
-def _exact(node: exp.Expression, parameters: Mapping[str, str | int]) -> exp.Expression:
+def _exact(node: exp.Expr, parameters: Mapping[str, str | int]) -> exp.Expr:
     type = node.meta.get(TYPE)
     if not isinstance(type, Type):
         return node
@@ -116,7 +117,7 @@ def _exact(node: exp.Expression, parameters: Mapping[str, str | int]) -> exp.Exp
     return handler(node, type) if handler else node
 
 
-def _filtered(node: exp.Expression, type: Type) -> exp.Expression:
+def _filtered(node: exp.Expr, type: Type) -> exp.Expr:
     """An aggregate with FILTER: the cast stands around both."""
     if not isinstance(node, exp.Filter):
         return node
@@ -125,28 +126,28 @@ def _filtered(node: exp.Expression, type: Type) -> exp.Expression:
     return _cast(node.copy(), type) if isinstance(node.this, exp.Sum) else node
 
 
-def _average(of: exp.Expression, type: Type, wrap: Callable[[exp.Expression], exp.Expression]) -> exp.Expression:
+def _average(of: exp.Expr, type: Type, wrap: Callable[[exp.Expr], exp.Expr]) -> exp.Expr:
     scale = type.scale - DIVIDE_DIGITS
     return exact_quotient(wrap(exp.Sum(this=of.copy())), wrap(exp.Count(this=of.copy())), (scale, 0, type.scale))
 
 
-def _cast(node: exp.Expression, type: Type) -> exp.Expression:
+def _cast(node: exp.Expr, type: Type) -> exp.Expr:
     return exp.cast(node.copy(), storage_type(type), dialect="duckdb") if type.kind in (INT, DECIMAL) else node
 
 
-def _scale(node: exp.Expression) -> int:
+def _scale(node: exp.Expr) -> int:
     type = node.meta[TYPE]
     assert isinstance(type, Type)
     return type.scale
 
 
-def _div(node: exp.Expression, type: Type) -> exp.Expression:
+def _div(node: exp.Expr, type: Type) -> exp.Expr:
     if isinstance(node.find_ancestor(exp.Round, exp.Floor, exp.Select), exp.Round | exp.Floor) and _is_rounded(node):
         return node
     return exact_quotient(node.this, node.expression, (_scale(node.this), _scale(node.expression), type.scale))
 
 
-def _is_rounded(node: exp.Expression) -> bool:
+def _is_rounded(node: exp.Expr) -> bool:
     """Whether a quotient is, but for parentheses, what ROUND or FLOOR rounds."""
     above = node.parent
     while isinstance(above, exp.Paren):
@@ -154,20 +155,20 @@ def _is_rounded(node: exp.Expression) -> bool:
     return isinstance(above, exp.Round | exp.Floor)
 
 
-def _round(node: exp.Expression, type: Type) -> exp.Expression:
+def _round(node: exp.Expr, type: Type) -> exp.Expr:
     inner = node.this.unnest()
     if not isinstance(inner, exp.Div):
         return node
     return exact_quotient(inner.this, inner.expression, (_scale(inner.this), _scale(inner.expression), type.scale))
 
 
-def _int_div(node: exp.Expression, type: Type) -> exp.Expression:
+def _int_div(node: exp.Expr, type: Type) -> exp.Expr:
     inner = node.this.unnest() if isinstance(node, exp.Floor) else node
     under = exp.Nullif(this=inner.expression.copy(), expression=exp.Literal.number(0))
     return _cast(exp.IntDiv(this=inner.this.copy(), expression=under), type)
 
 
-def _arithmetic(node: exp.Expression, type: Type) -> exp.Expression:
+def _arithmetic(node: exp.Expr, type: Type) -> exp.Expr:
     if type.kind != DATE:
         return _cast(node, type)
     changed = node.copy()
@@ -178,11 +179,11 @@ def _arithmetic(node: exp.Expression, type: Type) -> exp.Expression:
     return changed
 
 
-def _literal(node: exp.Expression, type: Type) -> exp.Expression:
-    return node if node.is_string or isinstance(node.parent, exp.Round) and node.arg_key == "decimals" else _cast(node, type)
+def _literal(node: exp.Expr, type: Type) -> exp.Expr:
+    return node if node.is_string or (isinstance(node.parent, exp.Round) and node.arg_key == "decimals") else _cast(node, type)
 
 
-_EXACT: dict[Any, Callable[[exp.Expression, Type], exp.Expression]] = {
+_EXACT: dict[Any, Callable[[exp.Expr, Type], exp.Expr]] = {
     exp.Literal: _literal,
     exp.Div: _div,
     exp.Round: _round,
@@ -193,4 +194,3 @@ _EXACT: dict[Any, Callable[[exp.Expression, Type], exp.Expression]] = {
     exp.Cast: lambda node, type: _cast(node.this, type) if type.kind in (INT, DECIMAL) else node,
 }
 """How each kind of node becomes exact."""
-

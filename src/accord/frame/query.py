@@ -9,6 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from accord.base.errors import Refused
+from accord.base.names import fresh_name
 from accord.frame.expressions import Expressions
 from accord.frame.grouping import FUNCTIONS, Grouping
 from accord.frame.places import at, shortened
@@ -52,7 +53,7 @@ class Query:
     parameters: Mapping[str, str | int]
     sql: str
 
-    def whole(self, tree: exp.Expression, nested: bool = False) -> Node:
+    def whole(self, tree: exp.Expr, nested: bool = False) -> Node:
         """The plan of a SELECT with all its CTEs. Raises Refused with the place in the SQL."""
         if not isinstance(tree, exp.Select):
             with at(tree, self.sql):
@@ -66,7 +67,7 @@ class Query:
     def _require_clauses(self, tree: exp.Select, nested: bool) -> None:
         for key, value in tree.args.items():
             if value and key in CLAUSES_REFUSED:
-                with at(value if isinstance(value, exp.Expression) else tree, self.sql):
+                with at(value if isinstance(value, exp.Expr) else tree, self.sql):
                     raise Refused(CLAUSES_REFUSED[key][0], do=CLAUSES_REFUSED[key][1])
             if value and key not in CLAUSES:
                 with at(tree, self.sql):
@@ -110,7 +111,7 @@ class Query:
                 source = self._joined(source, join)
         return source
 
-    def _source(self, item: exp.Expression) -> Source:
+    def _source(self, item: exp.Expr) -> Source:
         """A table, CTE or subquery of FROM."""
         with at(item, self.sql):
             if isinstance(item, exp.Subquery):
@@ -118,7 +119,8 @@ class Query:
             elif isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier) and not item.args.get("joins"):
                 node = self._table(item.name)
             else:
-                raise Refused(f"{shortened(item)} in FROM", rule="tables, subqueries and names of WITH", do="declare a public table in the study")
+                rule = "tables, subqueries and names of WITH"
+                raise Refused(f"{shortened(item)} in FROM", rule=rule, do="declare a public table in the study")
             return Source(node, {(item.alias_or_name.lower(), one.name.lower()): column(one) for one in node.fields})
 
     def _table(self, name: str) -> Node:
@@ -135,7 +137,8 @@ class Query:
     def _joined(self, left: Source, join: exp.Join) -> Source:
         side, kind = join.side or "", join.kind or ""
         if join.method or kind not in ("", "INNER", "CROSS", "OUTER") or join.args.get("match_condition"):
-            raise Refused(f"{' '.join(filter(None, (join.method, side, kind)))} JOIN", rule="inner, left, right and cross", do="JOIN … USING (columns)")
+            what = " ".join(filter(None, (join.method, side, kind)))
+            raise Refused(f"{what} JOIN", rule="inner, left, right and cross", do="JOIN … USING (columns)")
         if side == "FULL":
             raise Refused(
                 "FULL JOIN",
@@ -149,7 +152,7 @@ class Query:
         kept, other = (right, left) if swapped else (left, right)
         return self._combined(kept, other, "left" if side in ("LEFT", "RIGHT") else "inner", [_bare(one) for one in conjuncts])
 
-    def _combined(self, kept: Source, other: Source, kind: str, conjuncts: list[exp.Expression]) -> Source:
+    def _combined(self, kept: Source, other: Source, kind: str, conjuncts: list[exp.Expr]) -> Source:
         """The join of two sources; of an outer join `kept` is the side whose rows all stay."""
         both = Expressions({**kept.columns, **other.columns}, self.parameters, self.sql, equated={**kept.equated, **other.equated})
         names = [frozenset(one.name for one in side.node.fields) for side in (kept, other)]
@@ -169,9 +172,9 @@ class Query:
         if kind == "inner":
             for _, condition in rest:
                 joined = Filter(joined, condition)
-        return _source_of(joined, kept, other, dict((second, first) for first, second in on) if kind == "left" else {})
+        return _source_of(joined, kept, other, {second: first for first, second in on})
 
-    def _pair(self, node: exp.Expression, both: Expressions, names: list[frozenset[str]]) -> tuple[Expression, Expression] | None:
+    def _pair(self, node: exp.Expr, both: Expressions, names: list[frozenset[str]]) -> tuple[Expression, Expression] | None:
         """The two sides of an equality between the tables, in order; None for another condition."""
         if not isinstance(node, exp.EQ):
             return None
@@ -183,7 +186,7 @@ class Query:
         with at(node, self.sql):
             return same_form(first, second)
 
-    def _only(self, right: Node, rest: list[tuple[exp.Expression, Expression]], names: frozenset[str]) -> Node:
+    def _only(self, right: Node, rest: list[tuple[exp.Expr, Expression]], names: frozenset[str]) -> Node:
         """Conditions of a LEFT JOIN's ON that read the right table alone choose its rows beforehand."""
         for node, condition in rest:
             if not columns_of(condition) <= names:
@@ -218,25 +221,29 @@ class Query:
         if not order:
             return node
         keys = []
-        outputs = {one.alias_or_name.lower(): one.alias_or_name for one in tree.expressions}
-        whole = [(one.unalias(), one.alias_or_name) for one in tree.expressions]
         for one in order.expressions:
             with at(one, self.sql):
-                by = one.this
-                name = next((alias for original, alias in whole if original == by), outputs.get(by.name.lower()) if isinstance(by, exp.Column) else None)
+                name = _output(tree, one.this)
                 if name is None or one.args.get("nulls_first") or one.args.get("with_fill"):
                     raise Refused(f"ORDER BY {shortened(one)}", rule="output columns, ASC or DESC, NULLs last", do="name an output column")
                 keys.append((name, bool(one.args.get("desc"))))
         return Sort(node, tuple(keys))
 
 
-def _refused_statement(tree: exp.Expression) -> Refused:
+def _output(tree: exp.Select, by: exp.Expr) -> str | None:
+    """The output column that ORDER BY means: the same expression, or its name."""
+    named = {one.alias_or_name.lower(): one.alias_or_name for one in tree.expressions}
+    same = (one.alias_or_name for one in tree.expressions if one.unalias() == by)
+    return next(same, named.get(by.name.lower()) if isinstance(by, exp.Column) else None)
+
+
+def _refused_statement(tree: exp.Expr) -> Refused:
     if isinstance(tree, exp.SetOperation):
         return Refused(f"{tree.key.upper()} of queries", do="GROUP BY over one table, or release two tables")
     return Refused(f"{tree.key.upper()} statement", rule="a study asks with SELECT", do="write a SELECT")
 
 
-def _bare(node: exp.Expression) -> exp.Expression:
+def _bare(node: exp.Expr) -> exp.Expr:
     return node.unnest()
 
 
@@ -263,7 +270,7 @@ def _name(expression: Expression) -> str:
 
 
 def _fresh(name: str, taken: set[str]) -> str:
-    fresh = next(one for one in (name, *(f"{name}_{number}" for number in range(2, 10_000))) if one not in taken)
+    fresh = fresh_name(name, taken)
     taken.add(fresh)
     return fresh
 
@@ -285,5 +292,3 @@ def _source_of(joined: Node, kept: Source, other: Source, equated: dict[str, str
     fields = {one.name: one for one in joined.fields}
     columns: dict[tuple[str, str], Any] = {key: column(fields[_name(old)]) for side in (kept, other) for key, old in side.columns.items()}
     return Source(joined, columns, {**kept.equated, **other.equated, **equated})
-
-

@@ -29,14 +29,15 @@ def to_plan(sql: str, catalog: Catalog, named: Mapping[str, Node] = NOTHING, par
     return tree_to_plan(parse(sql), catalog, named, parameters, sql)[0]
 
 
-def parse(sql: str) -> exp.Expression:
+def parse(sql: str) -> exp.Expr:
     """sqlglot's tree of one statement. Raises Refused where it is none."""
     try:
         statements = [one for one in sqlglot.parse(sql, dialect="duckdb") if one is not None]
     except ParseError as error:
         found = error.errors[0]
         near = f" near {found['highlight']!r}" if found.get("highlight") else ""
-        raise Refused(f"this is no SQL{near}", where=f"line {found['line']}, column {found['col']}", do="check the spelling there") from None
+        where = f"line {found['line']}, column {found['col']}"
+        raise Refused(f"this is no SQL{near}", where=where, do="check the spelling there") from None
     except TokenError as error:
         raise Refused(f"this is no SQL: {str(error).splitlines()[0]}", do="check quotes and comments") from None
     if len(statements) != 1:
@@ -45,25 +46,30 @@ def parse(sql: str) -> exp.Expression:
 
 
 def tree_to_plan(
-    tree: exp.Expression, catalog: Catalog, named: Mapping[str, Node] = NOTHING, parameters: Mapping[str, str | int] | None = None, sql: str = ""
-) -> tuple[Node, exp.Expression]:
+    tree: exp.Expr,
+    catalog: Catalog,
+    named: Mapping[str, Node] = NOTHING,
+    parameters: Mapping[str, str | int] | None = None,
+    sql: str = "",
+) -> tuple[Node, exp.Expr]:
     """The plan of sqlglot's tree, and the tree itself, qualified and with types: what the oracle runs."""
     lowered = {name.lower(): node for name, node in named.items()}
     qualified = _qualified(tree, catalog, lowered, sql)
     return Query(catalog, lowered, parameters or {}, sql).whole(qualified), qualified
 
 
-def _qualified(tree: exp.Expression, catalog: Catalog, named: Mapping[str, Node], sql: str) -> exp.Expression:
+def _qualified(tree: exp.Expr, catalog: Catalog, named: Mapping[str, Node], sql: str) -> exp.Expr:
     _require_tables(tree, catalog, named, sql)
-    schema = {name: _columns(one) for name, one in (*catalog.tables.items(), *catalog.publics.items(), *named.items())}
-    schema["accord_none"] = {"none": "BIGINT"}
+    held: dict[str, TableInfo | Node] = {**catalog.tables, **catalog.publics, **named}
+    schema: dict[str, object] = {name.lower(): _columns(one) for name, one in held.items()}
     try:
-        return qualify(tree, schema={name.lower(): columns for name, columns in schema.items()}, dialect="duckdb", quote_identifiers=False)
+        return qualify(tree, schema=schema, dialect="duckdb", quote_identifiers=False)
     except OptimizeError as error:
         message = str(error)
         found = _PLACE.search(message)
         where = f"line {found[1]}, column {found[2]}" if found else ""
-        raise Refused(_PLACE.sub("", message).rstrip(". "), where=where, do="name a column that the tables of FROM have, with its table") from None
+        do = "name a column that the tables of FROM have, with its table"
+        raise Refused(_PLACE.sub("", message).rstrip(". "), where=where, do=do) from None
 
 
 def _columns(one: TableInfo | Node) -> dict[str, str]:
@@ -71,7 +77,7 @@ def _columns(one: TableInfo | Node) -> dict[str, str]:
     return {name.lower(): "BIGINT" for name in names}
 
 
-def _require_tables(tree: exp.Expression, catalog: Catalog, named: Mapping[str, Node], sql: str) -> None:
+def _require_tables(tree: exp.Expr, catalog: Catalog, named: Mapping[str, Node], sql: str) -> None:
     """Raises Refused for a table that nobody declares, before its columns are looked for."""
     known = {name.lower() for name in (*catalog.tables, *catalog.publics, *named, *(cte.alias for cte in tree.find_all(exp.CTE)))}
     for table in tree.find_all(exp.Table):

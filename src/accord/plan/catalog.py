@@ -13,8 +13,8 @@ from accord.plan.nodes import Public
 class TableInfo:
     """A table that one or several owners hold, each its own rows.
 
-    `rows_max` is each owner's public bound on its rows, in the order of `owners`. `owner_column`, where declared, is a category column whose
-    value is the same in all of an owner's rows; `owner_values` gives that value for each owner.
+    `rows_max` is each owner's public bound on its rows, in the order of `owners`. `owner_column`, where declared, is a category column
+    whose value is the same in all of an owner's rows; `owner_values` gives that value for each owner.
     """
 
     schema: TableSchema

@@ -130,7 +130,8 @@ def _rescale(values: Integers, digits: int) -> Integers:
     if digits >= 0:
         return values * np.int64(10**digits)
     unit = np.int64(10**-digits)
-    return np.sign(values) * ((2 * np.abs(values) + unit) // (2 * unit))
+    rounded: Integers = np.sign(values) * ((2 * np.abs(values) + unit) // (2 * unit))
+    return rounded
 
 
 def _round(call: Call, argument: Plain, _: Plain) -> Plain:

@@ -1,6 +1,6 @@
-"""A plan run plainly on rows that all stand in one place: what every node means. Computes public tables, and is the oracle of placement and lowering.
+"""A plan run plainly on rows that all stand in one place: what every node means.
 
-A row that is not valid on shares is simply not there.
+Computes public tables, and is the oracle of placement and lowering. A row that is not valid on shares is simply not there.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ def _aggregated(call: AggregateCall, table: Table, members: list[list[int]]) -> 
     present = [[values[row] for row in rows if not nulls[row]] for rows in members]
     if call.function == "count":
         return plain(tuple(len(one) for one in present))
-    combine: Callable[[list[int]], int] = {"sum": sum, "min": min, "max": max}[call.function]
+    combine: Any = {"sum": sum, "min": min, "max": max}[call.function]
     return plain(tuple(combine(one) if one else None for one in present))
 
 

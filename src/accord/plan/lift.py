@@ -48,7 +48,8 @@ def _aggregate(node: Aggregate, below: Node, catalog: Catalog) -> Node:
 def require_domain(field: Field, what: str) -> None:
     """Raises Refused, with the nearest form, unless the column's values can be laid out in public."""
     if field.type.nullable and domain(field.type) is not None:
-        raise Refused(f"{what}: the column can be NULL", rule="keys are never NULL", do=f"use COALESCE({field.name}, a value of its domain)")
+        do = f"use COALESCE({field.name}, a value of its domain)"
+        raise Refused(f"{what}: the column can be NULL", rule="keys are never NULL", do=do)
     if domain(field.type) is None:
         raise Refused(
             f"{what}: its values are no public domain",
@@ -74,14 +75,15 @@ def _needs_owner(below: Node, on: list[str]) -> bool:
     return keys is None or not frozenset(on) <= keys
 
 
+def _owner_values(node: Node, catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    """Columns that hold the owner's own value, each with the values of all owners."""
+    return {name: table_info(catalog, table).owner_values for name, table in owner_columns(node, catalog).items()}
+
+
 def _same_owner(node: Join, left: Node, right: Node, catalog: Catalog) -> bool:
     """Whether only rows of one owner can meet in a join."""
     owners = owners_of(left, catalog)
     if owners != owners_of(right, catalog):
         return False
-    lefts, rights = owner_columns(left, catalog), owner_columns(right, catalog)
-    return len(owners) == 1 or any(
-        a in lefts and b in rights and table_info(catalog, lefts[a]).owner_values == table_info(catalog, rights[b]).owner_values for a, b in node.on
-    )
-
-
+    lefts, rights = (_owner_values(side, catalog) for side in (left, right))
+    return len(owners) == 1 or any(a in lefts and b in rights and lefts[a] == rights[b] for a, b in node.on)

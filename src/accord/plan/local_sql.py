@@ -12,6 +12,7 @@ from datetime import timedelta
 from sqlglot import exp
 
 from accord.base.errors import OurFault
+from accord.base.names import fresh_name
 from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, columns_of
 from accord.plan.nodes import Aggregate, Field, Filter, Join, Node, Project, Public, Scan
 from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, INT, TEXT, Type
@@ -19,12 +20,13 @@ from accord.plan.typing import EPOCH
 
 DIGITS_MAX = 19
 """Decimal digits of a value below 2^62."""
-Names = Mapping[str, exp.Expression]
+Names = Mapping[str, exp.Expr]
 
 
 def local_sql(node: Node) -> str:
-    """One SELECT with the node's columns, in order. Needs: leaves are Scans and declared Publics, named as the tables that the owner has."""
-    return _Writer().select(node).sql("duckdb", pretty=True)
+    """One SELECT with the node's columns, in order. Needs: leaves are Scans and declared Publics, named as the owner's tables are."""
+    text: str = _Writer().select(node).sql("duckdb", pretty=True)
+    return text
 
 
 def storage_type(type: Type) -> str:
@@ -34,7 +36,7 @@ def storage_type(type: Type) -> str:
     return {INT: "BIGINT", DATE: "DATE", BOOL: "BOOLEAN", CATEGORY: "VARCHAR", TEXT: "VARCHAR"}[type.kind]
 
 
-def exact_quotient(left: exp.Expression, right: exp.Expression, scales: tuple[int, int, int]) -> exp.Expression:
+def exact_quotient(left: exp.Expr, right: exp.Expr, scales: tuple[int, int, int]) -> exp.Expr:
     """left / right with scales (left, right, result), rounded half away from zero in integers; NULL for a zero divisor."""
     digits = scales[2] + scales[1] - scales[0]
     over = _times(_units(left, scales[0]), max(digits, 0))
@@ -44,26 +46,30 @@ def exact_quotient(left: exp.Expression, right: exp.Expression, scales: tuple[in
         this=exp.paren(exp.Add(this=exp.Mul(this=two, expression=exp.Abs(this=over)), expression=exp.Abs(this=under.copy()))),
         expression=exp.paren(exp.Mul(this=two.copy(), expression=exp.Abs(this=under.copy()))),
     )
-    below = exp.NEQ(this=exp.paren(exp.LT(this=over.copy(), expression=exp.Literal.number(0))), expression=exp.paren(exp.LT(this=under, expression=exp.Literal.number(0))))
+    below = exp.NEQ(this=_is_negative(over), expression=_is_negative(under))
     signed = exp.Case(ifs=[exp.If(this=below, true=exp.Neg(this=exp.paren(size.copy())))], default=size)
     return _from_units(signed, scales[2])
 
 
-def _paren(node: exp.Expression) -> exp.Expression:
+def _is_negative(node: exp.Expr) -> exp.Expr:
+    return exp.paren(exp.LT(this=node.copy(), expression=exp.Literal.number(0)))
+
+
+def _paren(node: exp.Expr) -> exp.Expr:
     return node if isinstance(node, exp.Column | exp.Literal | exp.Func | exp.Paren) else exp.paren(node)
 
 
-def _times(node: exp.Expression, digits: int) -> exp.Expression:
+def _times(node: exp.Expr, digits: int) -> exp.Expr:
     return exp.paren(exp.Mul(this=node, expression=exp.Literal.number(10**digits))) if digits else node
 
 
-def _units(node: exp.Expression, scale: int) -> exp.Expression:
+def _units(node: exp.Expr, scale: int) -> exp.Expr:
     """A number of some scale as a HUGEINT of its units."""
     whole = exp.Mul(this=_paren(node), expression=exp.Literal.number(10**scale)) if scale else node
     return exp.cast(whole, "HUGEINT", dialect="duckdb")
 
 
-def _from_units(node: exp.Expression, scale: int) -> exp.Expression:
+def _from_units(node: exp.Expr, scale: int) -> exp.Expr:
     whole = exp.cast(node, f"DECIMAL({DIGITS_MAX}, 0)", dialect="duckdb")
     if not scale:
         return whole
@@ -74,7 +80,7 @@ def _from_units(node: exp.Expression, scale: int) -> exp.Expression:
 # ---- expressions
 
 
-def written(expression: Expression, names: Names) -> exp.Expression:
+def written(expression: Expression, names: Names) -> exp.Expr:
     """An expression over columns that `names` says how to write."""
     if isinstance(expression, ColumnRef):
         return names[expression.name].copy()
@@ -84,7 +90,7 @@ def written(expression: Expression, names: Names) -> exp.Expression:
     return _WRITTEN[expression.function](expression, [written(one, names) for one in expression.arguments])
 
 
-def _constant(literal: Literal) -> exp.Expression:
+def _constant(literal: Literal) -> exp.Expr:
     type, value = literal.type, literal.value
     if value is None:
         return exp.cast(exp.null(), storage_type(type), dialect="duckdb")
@@ -98,17 +104,17 @@ def _constant(literal: Literal) -> exp.Expression:
         digits = str(abs(value)).rjust(type.scale + 1, "0")
         text = f"{digits[: len(digits) - type.scale]}.{digits[len(digits) - type.scale :]}" if type.scale else digits
         return exp.cast(exp.Literal.string(f"{'-' if value < 0 else ''}{text}"), storage_type(type), dialect="duckdb")
-    number: exp.Expression = exp.Literal.number(abs(value))
+    number: exp.Expr = exp.Literal.number(abs(value))
     return exp.paren(exp.Neg(this=number)) if value < 0 else number
 
 
-def _typed(argument: Expression, node: exp.Expression) -> exp.Expression:
+def _typed(argument: Expression, node: exp.Expr) -> exp.Expr:
     """A constant integer as BIGINT, so that arithmetic on it does not stay in 32 bits."""
     return exp.cast(node, "BIGINT", dialect="duckdb") if isinstance(argument, Literal) and argument.type.kind == INT else node
 
 
-def _arithmetic(kind: type[exp.Binary]) -> Callable[[Call, list[exp.Expression]], exp.Expression]:
-    def write(call: Call, arguments: list[exp.Expression]) -> exp.Expression:
+def _arithmetic(kind: type[exp.Binary]) -> Callable[[Call, list[exp.Expr]], exp.Expr]:
+    def write(call: Call, arguments: list[exp.Expr]) -> exp.Expr:
         left, right = (_paren(_operand(call, at, node)) for at, node in enumerate(arguments))
         made = exp.paren(kind(this=left, expression=right))
         return exp.cast(made.this, storage_type(call.type), dialect="duckdb") if call.type.kind == DECIMAL else made
@@ -116,19 +122,19 @@ def _arithmetic(kind: type[exp.Binary]) -> Callable[[Call, list[exp.Expression]]
     return write
 
 
-def _operand(call: Call, at: int, node: exp.Expression) -> exp.Expression:
+def _operand(call: Call, at: int, node: exp.Expr) -> exp.Expr:
     argument = call.arguments[at]
     if call.type.kind == DATE and argument.type.kind == INT:
         return exp.cast(node, "INTEGER", dialect="duckdb")
     return node if isinstance(call.arguments[1 - at], ColumnRef) else _typed(argument, node)
 
 
-def _compared(kind: type[exp.Binary]) -> Callable[[Call, list[exp.Expression]], exp.Expression]:
+def _compared(kind: type[exp.Binary]) -> Callable[[Call, list[exp.Expr]], exp.Expr]:
     return lambda _, arguments: exp.paren(kind(this=_paren(arguments[0]), expression=_paren(arguments[1])))
 
 
-def _joined(kind: type[exp.Connector]) -> Callable[[Call, list[exp.Expression]], exp.Expression]:
-    def write(_: Call, arguments: list[exp.Expression]) -> exp.Expression:
+def _joined(kind: type[exp.Connector]) -> Callable[[Call, list[exp.Expr]], exp.Expr]:
+    def write(_: Call, arguments: list[exp.Expr]) -> exp.Expr:
         parts = [one.unnest() if isinstance(one.unnest(), exp.Predicate) else _paren(one) for one in arguments]
         made = parts[0]
         for one in parts[1:]:
@@ -138,47 +144,47 @@ def _joined(kind: type[exp.Connector]) -> Callable[[Call, list[exp.Expression]],
     return write
 
 
-def _case(call: Call, arguments: list[exp.Expression]) -> exp.Expression:
+def _case(call: Call, arguments: list[exp.Expr]) -> exp.Expr:
     typed = [_typed(argument, node) for argument, node in zip(call.arguments, arguments, strict=True)]
     ifs = [exp.If(this=condition.unnest(), true=value) for condition, value in zip(typed[:-1:2], typed[1:-1:2], strict=True)]
     return exp.Case(ifs=ifs, default=typed[-1])
 
 
-def _called(kind: type[exp.Func]) -> Callable[[Call, list[exp.Expression]], exp.Expression]:
-    def write(call: Call, arguments: list[exp.Expression]) -> exp.Expression:
+def _called(kind: type[exp.Func]) -> Callable[[Call, list[exp.Expr]], exp.Expr]:
+    def write(call: Call, arguments: list[exp.Expr]) -> exp.Expr:
         typed = [_typed(argument, node).unnest() for argument, node in zip(call.arguments, arguments, strict=True)]
         return _variadic(kind, typed)
 
     return write
 
 
-def _variadic(kind: type[exp.Func], arguments: list[exp.Expression]) -> exp.Expression:
+def _variadic(kind: type[exp.Func], arguments: list[exp.Expr]) -> exp.Expr:
     if issubclass(kind, exp.Least | exp.Greatest):
         return kind(this=arguments[0], expressions=arguments[1:], ignore_nulls=True)
     return kind(this=arguments[0], expressions=arguments[1:]) if len(arguments) > 1 else kind(this=arguments[0])
 
 
-def _divide(call: Call, arguments: list[exp.Expression]) -> exp.Expression:
+def _divide(call: Call, arguments: list[exp.Expr]) -> exp.Expr:
     left, right = (one.type.scale for one in call.arguments)
     return exact_quotient(arguments[0], arguments[1], (left, right, call.type.scale))
 
 
-def _floor_divide(_: Call, arguments: list[exp.Expression]) -> exp.Expression:
+def _floor_divide(_: Call, arguments: list[exp.Expr]) -> exp.Expr:
     under = exp.Nullif(this=arguments[1], expression=exp.Literal.number(0))
     return exp.paren(exp.IntDiv(this=_paren(arguments[0]), expression=under))
 
 
-def _cast(call: Call, arguments: list[exp.Expression]) -> exp.Expression:
+def _cast(call: Call, arguments: list[exp.Expr]) -> exp.Expr:
     if call.type.kind == CATEGORY:
         return arguments[0]
     return exp.cast(arguments[0].unnest(), storage_type(call.type), dialect="duckdb")
 
 
-def _round(call: Call, arguments: list[exp.Expression]) -> exp.Expression:
+def _round(call: Call, arguments: list[exp.Expr]) -> exp.Expr:
     return exp.Round(this=arguments[0].unnest(), decimals=exp.Literal.number(call.type.scale))
 
 
-_WRITTEN: dict[str, Callable[[Call, list[exp.Expression]], exp.Expression]] = {
+_WRITTEN: dict[str, Callable[[Call, list[exp.Expr]], exp.Expr]] = {
     "add": _arithmetic(exp.Add),
     "subtract": _arithmetic(exp.Sub),
     "multiply": _arithmetic(exp.Mul),
@@ -212,10 +218,10 @@ _WRITTEN: dict[str, Callable[[Call, list[exp.Expression]], exp.Expression]] = {
 class _Draft:
     """A SELECT in the making: FROM with its joins, WHERE, and how each output column is written."""
 
-    source: exp.Expression
-    columns: dict[str, exp.Expression]
+    source: exp.Expr
+    columns: dict[str, exp.Expr]
     joins: list[exp.Join] = field(default_factory=list)
-    where: list[exp.Expression] = field(default_factory=list)
+    where: list[exp.Expr] = field(default_factory=list)
     grouped: exp.Select | None = None
 
     @property
@@ -233,7 +239,7 @@ class _Writer:
         return self._closed_select(self._draft(node), node.fields)
 
     def _alias(self, name: str) -> str:
-        alias = next(one for one in (name, *(f"{name}_{number}" for number in range(2, 10_000))) if one not in self.aliases)
+        alias = fresh_name(name, self.aliases)
         self.aliases.add(alias)
         return alias
 
@@ -303,11 +309,11 @@ class _Writer:
         return select.where(*draft.where) if draft.where else select
 
 
-def _named(node: exp.Expression, name: str) -> exp.Expression:
+def _named(node: exp.Expr, name: str) -> exp.Expr:
     return node.copy() if isinstance(node, exp.Column) and node.name == name else exp.alias_(node.copy(), name)
 
 
-def _aggregated(call: AggregateCall, names: Names) -> exp.Expression:
+def _aggregated(call: AggregateCall, names: Names) -> exp.Expr:
     kinds: dict[str, type[exp.AggFunc]] = {"sum": exp.Sum, "count": exp.Count, "min": exp.Min, "max": exp.Max}
     argument = exp.Star() if call.argument is None else _typed(call.argument, written(call.argument, names)).unnest()
     made = kinds[call.function](this=argument)

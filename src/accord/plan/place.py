@@ -48,16 +48,18 @@ def require_placed(node: Node) -> None:
         if isinstance(one, Scan | Local):
             raise OurFault(f"a {type(one).__name__} is left in a placed plan")
         if isinstance(one, Join):
-            for side, names in ((one.left, [left for left, _ in one.on]), (one.right, [right for _, right in one.on])):
+            for place, side in enumerate(one.inputs):
+                names = tuple(pair[place] for pair in one.on)
                 _require_public(side, names, "JOIN on", "JOIN on columns that come unchanged from declared domains or group-by keys")
             _require_kind(one)
         if isinstance(one, Aggregate):
-            _require_public(one.input, list(one.keys), "GROUP BY", "write one aggregate for each value: COUNT(*) FILTER (WHERE {0} = …)")
+            _require_public(one.input, one.keys, "GROUP BY", "write one aggregate for each value: COUNT(*) FILTER (WHERE {0} = …)")
         if isinstance(one, Sort):
-            _require_public(one.input, [name for name, _ in one.keys], "ORDER BY", "order by a key; the recipient sorts the rest after opening")
+            names = tuple(name for name, _ in one.keys)
+            _require_public(one.input, names, "ORDER BY", "order by a key; the recipient sorts the rest after opening")
 
 
-def _require_public(node: Node, names: list[str], what: str, do: str) -> None:
+def _require_public(node: Node, names: tuple[str, ...], what: str, do: str) -> None:
     for name in names:
         if not node.field(name).public:
             raise Refused(f"{what} {name}, which is secret there", rule="the layout of rows is public", do=do.format(name))
@@ -65,7 +67,8 @@ def _require_public(node: Node, names: list[str], what: str, do: str) -> None:
 
 def _require_kind(node: Join) -> None:
     if node.kind not in ("inner", "left", "cross"):
-        raise Refused(f"a {node.kind} join on shares", rule="inner, left or cross", do="turn a right join round; LEFT JOIN both tables to a grid of domains")
+        do = "turn a right join round; LEFT JOIN both tables to a grid of domains"
+        raise Refused(f"a {node.kind} join on shares", rule="inner, left or cross", do=do)
     for left, right in node.on:
         a, b = node.left.field(left).type, node.right.field(right).type
         if a.values != b.values or a.scale != b.scale:

@@ -74,4 +74,5 @@ def _public(node: Public, needed: Names) -> Public:
     places = [place for place, one in enumerate(node.columns) if one.name in needed]
     if len(places) == len(node.columns):
         return node
-    return Public(node.name, tuple(node.columns[place] for place in places), tuple(tuple(row[place] for place in places) for row in node.rows))
+    rows = tuple(tuple(row[place] for place in places) for row in node.rows)
+    return Public(node.name, tuple(node.columns[place] for place in places), rows)

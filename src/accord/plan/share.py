@@ -5,6 +5,7 @@ from __future__ import annotations
 from accord.base.canonical import digest
 from accord.base.errors import Refused
 from accord.base.limits import DOMAIN_CELLS_MAX, NAME_CHARACTERS_MAX, ROWS_MAX
+from accord.base.names import fresh_name
 from accord.plan.catalog import Catalog
 from accord.plan.expression import ColumnRef, Expression, columns_of
 from accord.plan.facts import grid_keys, owner_columns, owners_of, renamed, rows_max, table_info, tables_of, walk
@@ -76,14 +77,14 @@ class _Share:
         keys = (grid_keys(below) or frozenset()) | wanted
         for name in sorted(keys):
             require_domain(below.field(name), f"the public key {name}")
-        parts = tuple(self._input(below, owner, keys) for owner in owners_of(below, self.catalog))
+        sql = local_sql(below)
+        parts = tuple(self._input(below, sql, owner, keys) for owner in owners_of(below, self.catalog))
         return parts[0] if len(parts) == 1 else Concatenate(parts)
 
-    def _input(self, below: Node, owner: str, keys: Names) -> Input:
+    def _input(self, below: Node, sql: str, owner: str, keys: Names) -> Input:
         grid = tuple((one.name, self._values(below, one, owner)) for one in below.fields if one.name in keys)
         slots = max(rows_max(below, keys, self.catalog, owner), 1)
         columns = tuple(Field(one.name, one.type, one.name in keys) for one in below.fields)
-        sql = local_sql(below)
         tables = "_".join(tables_of(below))
         content = digest("input", repr((owner, sql, grid, slots, columns)).encode()).hex()[:8]
         name = f"{owner}_{tables}"[: NAME_CHARACTERS_MAX - 9] + f"_{content}"
@@ -118,7 +119,7 @@ def _apart(node: Project, keys: Names) -> tuple[Project, tuple[tuple[str, Expres
     taken = {one.name for one in node.fields}
     columns = [one for one in node.columns if one[0] not in hoisted]
     for key in sorted(keys - frozenset(names)):
-        names[key] = next(one for one in (key, *(f"{key}_{number}" for number in range(2, 10_000))) if one not in taken)
+        names[key] = fresh_name(key, taken)
         taken.add(names[key])
         columns.append((names[key], column(node.input.field(key))))
     inner = Project(node.input, tuple(columns))
@@ -126,4 +127,3 @@ def _apart(node: Project, keys: Names) -> tuple[Project, tuple[tuple[str, Expres
     return inner, tuple(
         (name, substituted(expression, above) if name in hoisted else column(inner.field(name))) for name, expression in node.columns
     )
-

@@ -28,6 +28,7 @@ DIVIDE_DIGITS = 4
 EPOCH = date(1970, 1, 1)
 NUMBERS = (INT, DECIMAL)
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+CONDITION = "a condition is true, false or NULL"
 _SIGNS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "add": "+", "subtract": "-", "multiply": "*"}
 _DATE_BOUNDS = (-719_162, 2_932_896)
 
@@ -106,11 +107,13 @@ def aggregate(function: str, argument: Expression | None, rows_max: int, keyed: 
         raise OurFault(f"{function} without an argument")
     of = argument.type
     if of.kind not in (NUMBERS if function in ("sum", "avg") else (*NUMBERS, DATE)):
-        nearest = "COUNT(*) FILTER (WHERE …) counts the rows where it is true" if of.kind == BOOL else "count its values with COUNT(*) and GROUP BY"
+        by_truth = "COUNT(*) FILTER (WHERE …) counts the rows where it is true"
+        nearest = by_truth if of.kind == BOOL else "count its values with COUNT(*) and GROUP BY"
         raise Refused(f"{function.upper()} of {article(of.kind)}", rule=f"{function.upper()} takes numbers", do=nearest)
     nullable = of.nullable or not keyed
     if function == "sum":
-        return AggregateCall("sum", argument, replace(of, low=min(of.low, 0) * rows_max, high=max(of.high, 0) * rows_max, nullable=nullable))
+        low, high = min(of.low, 0) * rows_max, max(of.high, 0) * rows_max
+        return AggregateCall("sum", argument, replace(of, low=low, high=high, nullable=nullable))
     if function == "avg":
         unit = 10**DIVIDE_DIGITS
         return AggregateCall("avg", argument, Type(DECIMAL, of.low * unit, of.high * unit, of.scale + DIVIDE_DIGITS, (), nullable))
@@ -161,7 +164,8 @@ def _unified(what: str, arguments: Sequence[Expression], comparing: bool = False
         arguments = _one_domain(arguments, comparing)
     elif len(kinds) > 1:
         first, second = sorted(kinds, key=[one.type.kind for one in arguments].index)[:2]
-        raise Refused(f"{what} between {article(first)} and {article(second)}", rule="both sides are of one kind", do=_nearest_kinds({first, second}))
+        between = f"{what} between {article(first)} and {article(second)}"
+        raise Refused(between, rule="both sides are of one kind", do=_nearest_kinds({first, second}))
     like = next(one.type for one in arguments if not _is_null(one))
     return [null(like) if _is_null(one) else one for one in arguments]
 
@@ -175,8 +179,9 @@ def _nearest_kinds(kinds: set[str]) -> str:
 
 
 def _one_domain(arguments: Sequence[Expression], comparing: bool) -> list[Expression]:
-    """Categories recoded to one domain: all values in order of appearance. In a comparison a constant must be a value of the other side."""
-    givers = [one for one in arguments if not _is_null(one) and not (comparing and _is_text(one))] or [one for one in arguments if not _is_null(one)]
+    """Categories recoded to one domain: all values in order of appearance. A constant is compared only with a side that has its value."""
+    real = [one for one in arguments if not _is_null(one)]
+    givers = [one for one in real if not (comparing and _is_text(one))] or real
     values = tuple(dict.fromkeys(value for one in givers for value in one.type.values))
     if comparing:
         for one in arguments:
@@ -220,15 +225,11 @@ def _as_date(argument: Expression) -> Expression:
 def _rescaled(argument: Expression, scale: int, kind: str) -> Expression:
     """The number in units of 10^-scale. Rounds half away from zero where digits are lost."""
     of = argument.type
-    if of.scale == scale and (of.kind == kind or scale == 0):
-        return argument if of.kind == kind else replace(argument, type=replace(of, kind=kind)) if isinstance(argument, Literal) else _recast(argument, kind)
+    if of.scale == scale and of.kind == kind:
+        return argument
     up, down = 10 ** max(scale - of.scale, 0), 10 ** max(of.scale - scale, 0)
     after = Type(kind, half_away(of.low * up, down), half_away(of.high * up, down), scale, (), of.nullable)
     return _finished(Call(after, "cast", (argument,)))
-
-
-def _recast(argument: Expression, kind: str) -> Expression:
-    return Call(replace(argument.type, kind=kind), "cast", (argument,))
 
 
 def _finished(built: Call) -> Expression:
@@ -321,7 +322,8 @@ def quotient(left: Expression, right: Expression, scale: int, bounds: tuple[int,
             do="ask for fewer decimals with ROUND(x / y, digits)",
         )
     low, high = bounds or _quotient_range(left.type, right.type, up, down)
-    return _finished(Call(Type(DECIMAL, low, high, scale, (), _nullable(left, right) or right.type.low <= 0 <= right.type.high), "divide", (left, right)))
+    nullable = _nullable(left, right) or right.type.low <= 0 <= right.type.high
+    return _finished(Call(Type(DECIMAL, low, high, scale, (), nullable), "divide", (left, right)))
 
 
 def _quotient_range(left: Type, right: Type, up: int, down: int) -> tuple[int, int]:
@@ -334,7 +336,8 @@ def _floor_divide(function: str, left: Expression, right: Expression) -> Express
     for one in (left, right):
         if one.type.kind != INT or one.type.low < 0:
             what = f"// of {article(one.type.kind)}" + (" that can be negative" if one.type.kind == INT else "")
-            raise Refused(what, rule="// takes integers that are not negative", do="use ROUND(x / y, digits), or bound it with GREATEST(…, 0)")
+            do = "use ROUND(x / y, digits), or bound it with GREATEST(…, 0)"
+            raise Refused(what, rule="// takes integers that are not negative", do=do)
     low, high = left.type.low // max(right.type.high, 1), left.type.high // max(right.type.low, 1)
     return Call(Type(INT, low, high, 0, (), _nullable(left, right) or right.type.low == 0), function, (left, right))
 
@@ -342,15 +345,16 @@ def _floor_divide(function: str, left: Expression, right: Expression) -> Express
 def _round(function: str, argument: Expression, digits: Expression) -> Expression:
     _numbers(function, argument)
     if not isinstance(digits, Literal) or digits.type.kind != INT or not 0 <= (digits.value or 0) <= 15:
-        raise Refused("ROUND to a number of digits that is not a constant from 0 to 15", do="write the digits as a constant, as in ROUND(x, 2)")
+        what = "ROUND to a number of digits that is not a constant from 0 to 15"
+        raise Refused(what, do="write the digits as a constant, as in ROUND(x, 2)")
     scale = digits.value or 0
     if isinstance(argument, Call) and argument.function == "divide":
-        return quotient(*argument.arguments, scale)
+        return quotient(argument.arguments[0], argument.arguments[1], scale)
     if argument.type.kind == INT or argument.type.scale <= scale:
         return argument
     unit = 10 ** (argument.type.scale - scale)
-    bounds = {"low": half_away(argument.type.low, unit), "high": half_away(argument.type.high, unit)}
-    return Call(replace(argument.type, scale=scale, **bounds), function, (argument, digits))
+    low, high = half_away(argument.type.low, unit), half_away(argument.type.high, unit)
+    return Call(replace(argument.type, scale=scale, low=low, high=high), function, (argument, digits))
 
 
 def _compare(function: str, left: Expression, right: Expression) -> Expression:
@@ -365,7 +369,7 @@ def _logic(function: str, *arguments: Expression) -> Expression:
     arguments = tuple(null(Type(BOOL)) if _is_null(one) else one for one in arguments)
     for one in arguments:
         if one.type.kind != BOOL:
-            raise Refused(f"{function.upper()} of {article(one.type.kind)}", rule="a condition is true, false or NULL", do="compare it with a value")
+            raise Refused(f"{function.upper()} of {article(one.type.kind)}", rule=CONDITION, do="compare it with a value")
     return Call(Type(BOOL, nullable=_nullable(*arguments)), function, arguments)
 
 
@@ -379,7 +383,7 @@ def _case(function: str, *arguments: Expression) -> Expression:
     conditions, values = [], []
     for condition, value in zip(arguments[:-1:2], arguments[1:-1:2], strict=True):
         if condition.type.kind != BOOL and not _is_null(condition):
-            raise Refused(f"WHEN with {article(condition.type.kind)}", rule="a condition is true, false or NULL", do="compare it with a value")
+            raise Refused(f"WHEN with {article(condition.type.kind)}", rule=CONDITION, do="compare it with a value")
         conditions.append(condition)
         values.append(value)
     values = _unified("CASE", [*values, arguments[-1]])
@@ -421,7 +425,8 @@ def _extreme(function: str, *arguments: Expression) -> Expression:
     if not chosen:
         return arguments[0]
     if chosen[0].type.kind not in (*NUMBERS, DATE):
-        raise Refused(f"{function.upper()} of {article(chosen[0].type.kind)}", rule="only numbers and dates have an order", do="use CASE to say which is taken")
+        what = f"{function.upper()} of {article(chosen[0].type.kind)}"
+        raise Refused(what, rule="only numbers and dates have an order", do="use CASE to say which is taken")
     if len(chosen) == 1:
         return chosen[0]
     pick = min if function == "least" else max
