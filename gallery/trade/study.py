@@ -90,6 +90,7 @@ def _table(parameters: Parameters) -> str:
 [tables.trade]
 owners = {_text(OFFICE_NAMES)}
 rows_max = {ROWS_MAX}
+unique = ["year", "reporter", "partner", "flow", "commodity"]
 owner_column = "reporter"
 owner_values = {{ {", ".join(f"{office} = {_text(office)}" for office in OFFICE_NAMES)} }}
 columns = [
@@ -104,15 +105,14 @@ columns = [
 
 
 def _queries(parameters: Parameters) -> str:
-    digits = len(str(parameters.value_usd_max))
-    amount = f"CAST(SUM(value_usd) AS DECIMAL({digits}, 0))"
-    return f"""# Each query is a table for those after it. X is the exporter's figure, M the importer's at the exporter's border.
+    return f"""# Each query is a table for those after it. A cell has one report (see unique above): MAX is that report.
+# X is the exporter's figure, M the importer's at the exporter's border.
 [queries]
 exports = \"\"\"
-SELECT reporter AS exporter, partner AS importer, commodity, year, {amount} AS x
+SELECT reporter AS exporter, partner AS importer, commodity, year, MAX(value_usd) AS x
 FROM trade WHERE flow = 'export' GROUP BY reporter, partner, commodity, year\"\"\"
 imports = \"\"\"
-SELECT partner AS exporter, reporter AS importer, commodity, year, {amount} AS cif
+SELECT partner AS exporter, reporter AS importer, commodity, year, MAX(value_usd) AS cif
 FROM trade WHERE flow = 'import' GROUP BY partner, reporter, commodity, year\"\"\"
 mirror = \"\"\"
 SELECT i.exporter, i.importer, i.commodity, i.year, i.cif * 1000 // f.factor_permille AS m

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from accord.base.errors import Refused
 from accord.base.limits import ROWS_MAX, SERVERS
-from accord.base.names import Name
+from accord.base.names import party_name
 from accord.cli.template import StudyDraft, TableDraft, study_toml
 from accord.data.infer import CATEGORY_VALUES_PROPOSED_MAX, Proposal, infer
 from accord.data.read import connect, load, open_source, quoted
@@ -48,7 +48,7 @@ class Part:
 
 def new(place: Path, owners: list[str], servers: list[str], purpose: str | None) -> None:
     """Make the study's folder. Raises Refused, with nothing written, where the files do not make a study."""
-    name = Name(place.name)
+    name = party_name(place.name)
     if place.exists():
         raise Refused("this folder is there already", where=str(place), do="choose another name, or edit its study.toml")
     files = _files(owners)
@@ -66,16 +66,16 @@ def new(place: Path, owners: list[str], servers: list[str], purpose: str | None)
     _say(place, draft, parts)
 
 
-def _files(owners: Iterable[str]) -> dict[Name, Path]:
+def _files(owners: Iterable[str]) -> dict[str, Path]:
     """PARTY=FILE of each owner. Raises Refused for another form, a name twice, or fewer than two owners."""
-    files: dict[Name, Path] = {}
+    files: dict[str, Path] = {}
     for text in owners:
         party, sign, path = text.partition("=")
         if not sign or not path:
             raise Refused(f"--owner {text} names no file", rule="--owner PARTY=FILE", do=f"write --owner {party}={party}.csv")
         if party in files:
             raise Refused(f"{party} is named twice", rule="one file for each owner", do="join its files, or add the second table by hand")
-        files[Name(party)] = Path(path)
+        files[party_name(party)] = Path(path)
     if len(files) < 2:
         raise Refused("a study needs two owners or more", do="name each with --owner PARTY=FILE")
     return files
@@ -83,7 +83,7 @@ def _files(owners: Iterable[str]) -> dict[Name, Path]:
 
 def _servers(owners: Sequence[str], chosen: Sequence[str]) -> list[str]:
     """The chosen three; else the first three owners; else two owners and a helper."""
-    servers = [Name(party) for party in chosen] if chosen else [*owners, HELPER][:SERVERS]
+    servers = [party_name(party) for party in chosen] if chosen else [*owners, HELPER][:SERVERS]
     if len(set(servers)) != SERVERS:
         raise Refused(
             f"{', '.join(servers)} are to compute", rule="three servers, run by three organisations", do="give --server three times"

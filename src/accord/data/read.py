@@ -126,10 +126,10 @@ def literal(text: str) -> str:
 
 def one_row(connection: DuckDBPyConnection, sql: str) -> tuple[object, ...]:
     """The only row of a query that gives exactly one. Raises OurFault where it gives none."""
-    row = connection.execute(sql).fetchone()
-    if row is None:
-        raise OurFault("a summary query gave no row")
-    return tuple(row)
+    rows = connection.execute(sql).fetchall()  # all of it: an unfinished result blocks the connection
+    if len(rows) != 1:
+        raise OurFault(f"a summary query gave {len(rows)} rows")
+    return tuple(rows[0])
 
 
 def first_line(error: BaseException) -> str:

@@ -32,6 +32,9 @@ class Profile:
 
 
 LAN = Profile()
+WAN = Profile("wan", block_rows=8 * BLOCK_ROWS, blocks_in_flight=64, adder="sklansky")
+"""Long links: fewer rounds for more bytes, and all blocks of ten million rows in flight at once."""
+PROFILES = {profile.name: profile for profile in (LAN, WAN)}
 
 
 @dataclass(frozen=True, slots=True)

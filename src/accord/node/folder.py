@@ -1,9 +1,9 @@
 """The files of a study on one machine: documents that all parties share, and each local party's own folder.
 
-    study.toml  consortium.toml  approvals/PARTY.json     shared with everybody
-    parties/PARTY/keys.private.json  tls.pem  party.toml  the party's own: keys, where its data lies
-    parties/PARTY/ledger.jsonl  attempts.log
-    runs/RUN/…                                            inbox, sealed results, statements, receipt of a run
+study.toml  consortium.toml  approvals/PARTY.json     shared with everybody
+parties/PARTY/keys.private.json  tls.pem  party.toml  the party's own: keys, where its data lies
+parties/PARTY/ledger.jsonl  attempts.log
+runs/RUN/…                                            inbox, sealed results, statements, receipt of a run
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 
 from accord.base import canonical
 from accord.base.errors import Refused
-from accord.base.names import Name
+from accord.base.names import party_name
 from accord.study import consortium, document, keys
 from accord.study.approval import Approval
 from accord.study.fields import Fields, read_toml
@@ -65,7 +65,7 @@ class StudyFolder:
         return consortium.read(self.path)
 
     def party(self, name: str) -> PartyFolder:
-        return PartyFolder(self.path / "parties" / Name(name), name)
+        return PartyFolder(self.path / "parties" / party_name(name), name)
 
     def local_parties(self) -> list[str]:
         """The parties whose private folder is on this machine."""
@@ -80,7 +80,7 @@ class StudyFolder:
     def add_approval(self, approval: Approval) -> Path:
         folder = self.path / "approvals"
         folder.mkdir(exist_ok=True)
-        path = folder / f"{Name(approval.party)}.json"
+        path = folder / f"{party_name(approval.party)}.json"
         path.write_bytes(canonical.encode(approval.document()) + b"\n")
         return path
 

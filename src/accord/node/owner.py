@@ -43,7 +43,9 @@ def owned_tables(study: Study, folder: PartyFolder) -> dict[str, OwnedTable]:
         if folder.name not in table.owners:
             continue
         if name not in paths:
-            raise Refused(f"{folder.name} has named no file for table {name}", where=str(folder.path / "party.toml"), do=f'add {name} = "FILE"')
+            raise Refused(
+                f"{folder.name} has named no file for table {name}", where=str(folder.path / "party.toml"), do=f'add {name} = "FILE"'
+            )
         place = table.owners.index(folder.name)
         constant = {table.owner_column: table.owner_values[place]} if table.owner_column else None
         tables[name] = OwnedTable(paths[name], table.schema, table.rows_max[place], constant)
@@ -73,9 +75,12 @@ def prepare(compiled: Compiled, consortium: Consortium, folder: PartyFolder, run
     prepared = []
     for one in columns:
         commitment, opening = commit(one)
-        sealed = share_out(one, [consortium.keys_of(place.party).encryption for place in consortium.servers], package_context(compiled, one.name, run))
+        sealed = share_out(
+            one, [consortium.keys_of(place.party).encryption for place in consortium.servers], package_context(compiled, one.name, run)
+        )
         envelopes = {
-            place.party: close(keys, one.name, run, place.party, commitment, body) for place, body in zip(consortium.servers, sealed, strict=True)
+            place.party: close(keys, one.name, run, place.party, commitment, body)
+            for place, body in zip(consortium.servers, sealed, strict=True)
         }
         prepared.append(Prepared(one.name, envelopes, commitment, opening))
     return prepared

@@ -16,7 +16,7 @@ import msgspec
 
 from accord.base import errors
 from accord.base.errors import AccordError, PeerFault
-from accord.base.limits import STUDY_TIMEOUT_SECONDS, STOP_TIMEOUT_SECONDS
+from accord.base.limits import STOP_TIMEOUT_SECONDS, STUDY_TIMEOUT_SECONDS
 from accord.node.job import Job, Phase, Said, decode_said, encode
 
 Progress = Callable[[Phase], None]

@@ -11,27 +11,32 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
 from accord.base.errors import AccordError, Refused
 from accord.base.limits import KEY_BYTES, SERVERS
-from accord.data.share_out import input_parts_of
+from accord.data.share_out import deal_columns
 from accord.mpc.coins import PairKeys
+from accord.mpc.package import Package
 from accord.mpc.party import Party
 from accord.node import owner as owners
-from accord.node.clear import run_clear
+from accord.node.clear import run_in_clear
 from accord.node.compiled import Compiled
 from accord.node.folder import StudyFolder
 from accord.node.history import withdraw
-from accord.node.job import Job, Phase
+from accord.node.job import Job, Phase, Said
 from accord.node.processes import Progress, run_servers
-from accord.node.program import compute
+from accord.node.program import Finished, compute
+from accord.node.recipient import RECEIPT, SEALED
 from accord.node.server import STATEMENT, agreed
-from accord.release.seal import ReleasedTable
-from accord.study import keys, receipt
+from accord.release.seal import ReleasedTable, open_sealed
+from accord.study import receipt
 from accord.study.consortium import Consortium
+from accord.study.keys import PartyKeys, generate
+from accord.wire.local import Outcome as LocalOutcome
 from accord.wire.local import run_local
 from accord.wire.tcp import address_of, listen
 
-RECEIPT = "receipt.json"
 RUNTIMES = ("clear:", "sim:", "local:")
 
 
@@ -77,7 +82,7 @@ def local(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcom
         said = _serve(folder, consortium, run_id, progress)
         shutil.rmtree(place / "inbox")
         progress(Phase("receipt", 0, 1, ""))
-        statements = tuple(receipt.read_statement(place / "sealed" / one.party / STATEMENT) for one in consortium.servers)
+        statements = tuple(receipt.read_statement(place / SEALED / one.party / STATEMENT) for one in consortium.servers)
         made = receipt.Receipt(run_id, agreement, tuple(folder.approvals()), statements)
         receipt.verify(made, consortium, {name: consortium.keys_of(name) for name in compiled.study.approvers})
         receipt.write(made, place / RECEIPT)
@@ -113,20 +118,20 @@ def _share(folder: StudyFolder, compiled: Compiled, consortium: Consortium, run_
         owners.write_envelopes(prepared, lambda server: folder.run(run_id) / "inbox" / server)
 
 
-def _serve(folder: StudyFolder, consortium: Consortium, run_id: str, progress: Progress) -> list[Any]:
+def _serve(folder: StudyFolder, consortium: Consortium, run_id: str, progress: Progress) -> list[Said]:
     listeners = [listen("127.0.0.1:0") for _ in range(SERVERS)]
-    addresses = tuple(address_of(one) for one in listeners)
-    place = folder.run(run_id)
+    first, second, third = (address_of(one) for one in listeners)
+    place = folder.run(run_id).resolve()
     try:
         jobs = [
             Job(
-                str(folder.path.resolve()),
-                server.party,
-                run_id,
-                (addresses[0], addresses[1], addresses[2]),
-                str((place / "inbox" / server.party).resolve()),
-                str((place / "sealed" / server.party).resolve()),
-                listener.fileno(),
+                study_folder=str(folder.path.resolve()),
+                party=server.party,
+                run=run_id,
+                addresses=(first, second, third),
+                inbox=str(place / "inbox" / server.party),
+                outbox=str(place / SEALED / server.party),
+                listener=listener.fileno(),
             )
             for server, listener in zip(consortium.servers, listeners, strict=True)
         ]
@@ -134,3 +139,53 @@ def _serve(folder: StudyFolder, consortium: Consortium, run_id: str, progress: P
     finally:
         for listener in listeners:
             listener.close()
+
+
+def clear(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcome:
+    """The study's SQL on everybody's plain data."""
+    start = time.perf_counter()
+    progress(Phase("compute", 0, 1, ""))
+    tables = run_in_clear(folder, compiled)
+    progress(Phase("compute", 1, 1, ""))
+    seconds = time.perf_counter() - start
+    return Outcome(new_run_id(), "clear:", folder.path, seconds, 0, 0, None, compiled.study.recipients, tables)
+
+
+def simulated(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcome:
+    """The three servers as three coroutines in this process, on the owners' real shares; nobody signs, nothing is written."""
+    start = time.perf_counter()
+    run_id = new_run_id()
+    outcome, recipients = simulate(folder, compiled, run_id, progress)
+    tables = {party: _open(outcome.results, party, keys.encryption) for party, keys in recipients.items()}
+    seconds = time.perf_counter() - start
+    sent = outcome.bytes_sent // SERVERS
+    return Outcome(run_id, "sim:", folder.path, seconds, outcome.rounds, sent, None, compiled.study.recipients, tables)
+
+
+def simulate(
+    folder: StudyFolder, compiled: Compiled, run_id: str, progress: Progress, *, keep: bool = False
+) -> tuple[LocalOutcome[Finished], dict[str, PartyKeys]]:
+    """The servers' results and traffic (with every payload where `keep`), and the recipients' keys, made for this once."""
+    recipients = {name: generate(name) for name in compiled.study.recipients}
+    encryption = {name: one.public.encryption for name, one in recipients.items()}
+    packages: dict[str, tuple[Package, ...]] = {}
+    for name in compiled.study.owners:
+        for columns in owners.local_columns(compiled, folder.party(name), lambda _: None):
+            packages[columns.name] = deal_columns(columns, owners.package_context(compiled, columns.name, run_id))
+            progress(Phase("share", len(packages), len(compiled.inputs), name))
+    pair_keys = [secrets.token_bytes(KEY_BYTES) for _ in range(SERVERS)]
+    progress(Phase("compute", 0, 1, ""))
+    protocols = []
+    for index in range(SERVERS):
+        held = {component: pair_keys[component] for component in (index, (index + 1) % SERVERS)}
+        me = Party(index, PairKeys(held), profile=compiled.profile)
+        mine = {name: packages[name][index] for name in (one.name for one in compiled.inputs)}
+        protocols.append(compute(me, compiled, encryption, mine, run_id))
+    outcome = run_local(protocols, keep=keep)
+    progress(Phase("compute", 1, 1, ""))
+    return outcome, recipients
+
+
+def _open(results: list[Finished], party: str, key: X25519PrivateKey) -> dict[str, ReleasedTable]:
+    releases = [release for recipient, release in results[0].sealed if recipient == party]
+    return {release: open_sealed([one.sealed[party, release].blob for one in results], key) for release in releases}

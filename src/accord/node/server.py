@@ -1,6 +1,6 @@
 """A server's process: told its job on standard input, it meets its peers, computes, and leaves sealed results in its outbox.
 
-    python -m accord.node.server < job.json
+python -m accord.node.server < job.json
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from accord.base.errors import AccordError, OurFault, PeerFault, Refused
+from accord.data.share_out import open_package
 from accord.mpc.coins import PairKeys
 from accord.mpc.package import Package
 from accord.mpc.party import Party
@@ -22,7 +23,7 @@ from accord.node.job import Job, Said, decode_job, encode
 from accord.node.owner import package_context
 from accord.node.program import Finished, compute, facts
 from accord.node.setup import identity
-from accord.data.share_out import open_package
+from accord.release.gate import cost
 from accord.study import receipt
 from accord.study.approval import Agreement, require_approved
 from accord.study.consortium import Consortium
@@ -32,6 +33,7 @@ from accord.wire.tcp import Links, adopt, connect, drive
 from accord.wire.traffic import Traffic
 
 STATEMENT = "statement.json"
+PROGRESS_SECONDS = 0.2
 
 
 def main() -> int:
@@ -60,9 +62,12 @@ def serve(job: Job) -> Said:
     traffic = Traffic(index)
     with _meet(job, index, party, compiled, consortium) as links:
         me = Party(index, PairKeys(dict(links.keys)), profile=compiled.profile)
-        finished = drive(compute(me, compiled, consortium, packages, job.run), links, traffic, _progress())
+        encryption = {name: consortium.keys_of(name).encryption for name in compiled.study.recipients}
+        opened = {name: package for name, (package, _) in packages.items()}
+        finished = drive(compute(me, compiled, encryption, opened, job.run), links, traffic, Watch(compiled))
+    commitments = {name: commitment for name, (_, commitment) in packages.items()}
     _leave(Path(job.outbox), finished)
-    statement = receipt.state(party.keys(), facts(compiled, agreement, job.run, packages, finished, traffic))
+    statement = receipt.state(party.keys(), facts(compiled, agreement, job.run, commitments, finished, traffic))
     receipt.write_statement(statement, Path(job.outbox) / STATEMENT)
     party.ledger().append("ran", {"run": job.run, "study": agreement.study.hex(), "role": "server"})
     return Said("end", rounds=traffic.rounds, bytes_sent=traffic.bytes_sent, seconds=time.perf_counter() - start)
@@ -100,27 +105,44 @@ def _packages(compiled: Compiled, consortium: Consortium, party: PartyFolder, jo
     for one in compiled.inputs:
         path = Path(job.inbox) / f"{one.name}.input"
         if not path.is_file():
-            raise Refused(f"input {one.name} of {one.owner} has not come", where=f"server {party.name}", do="let the owner send it, then run again")
+            raise Refused(
+                f"input {one.name} of {one.owner} has not come", where=f"server {party.name}", do="let the owner send it, then run again"
+            )
         envelope = open_envelope(
             path.read_bytes(), owner=one.owner, name=one.name, run=job.run, server=party.name, keys=consortium.keys_of(one.owner)
         )
         package = open_package(envelope.sealed, keys.encryption, package_context(compiled, one.name, job.run))
+        if package.server != compiled.study.servers.index(party.name):
+            raise Refused(
+                f"this input package is server {package.server}'s",
+                where=f"input {one.name} of {one.owner}",
+                do="let the owner send it again",
+            )
         packages[one.name] = package, envelope.commitment
     return packages
 
 
 def _leave(outbox: Path, finished: Finished) -> None:
     """Write every sealed part, each whole or not at all."""
-    for (recipient, release), body in finished.sealed.items():
+    for (recipient, release), one in finished.sealed.items():
         folder = outbox / recipient
         folder.mkdir(parents=True, exist_ok=True)
         partial = folder / f"{release}.partial"
-        partial.write_bytes(body)
+        partial.write_bytes(one.blob)
         os.replace(partial, folder / f"{release}.sealed")
 
 
-def _progress() -> None:
-    return None
+class Watch:
+    """Tells how far the run is, a few times a second at most: rounds done of the rounds that the plan foretells."""
+
+    def __init__(self, compiled: Compiled) -> None:
+        self.total, self.done, self.next = cost(compiled.specs, compiled.profile).rounds, 0, 0.0
+
+    def __call__(self, path: str) -> None:
+        self.done += 1
+        if (now := time.monotonic()) >= self.next:
+            self.next = now + PROGRESS_SECONDS
+            _say(Said("phase", "release" if "/gate" in path else "compute", min(self.done, self.total), self.total))
 
 
 def _confession(error: AccordError) -> Said:

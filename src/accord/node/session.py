@@ -13,6 +13,7 @@ from accord.node import runtimes
 from accord.node.compiled import Compiled, compile_study
 from accord.node.folder import StudyFolder, open_folder
 from accord.node.job import Phase
+from accord.node.recipient import RECEIPT
 from accord.node.runtimes import Outcome, Progress
 from accord.plan.explain import Explanation
 from accord.release.seal import ReleasedTable
@@ -21,8 +22,6 @@ from accord.study.approval import Agreement, Approval, approve, missing
 from accord.study.document import Study
 from accord.study.keys import PartyKeys, PublicKeys
 from accord.study.lifecycle import State
-
-RECEIPT = "receipt.json"
 
 
 def _ignore(phase: Phase) -> None:
@@ -71,7 +70,9 @@ class Session:
         place = self.folder.party(party)
         keys, agreement = place.keys(), self.agreement
         if keys.public != self.folder.consortium().keys_of(party):
-            raise Refused(f"the keys here are not those that the consortium has for {party}", do="make the consortium anew with: accord keys")
+            raise Refused(
+                f"the keys here are not those that the consortium has for {party}", do="make the consortium anew with: accord keys"
+            )
         approval = approve(keys, agreement)
         self.folder.add_approval(approval)
         place.ledger().append("approved", agreement.document())

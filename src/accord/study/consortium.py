@@ -12,7 +12,7 @@ from typing import Any
 from accord.base import canonical
 from accord.base.errors import Refused
 from accord.base.limits import PARTIES_MAX, SERVERS
-from accord.base.names import Name
+from accord.base.names import party_name
 from accord.study.fields import Fields, read_toml
 from accord.study.keys import PublicKeys
 
@@ -81,7 +81,7 @@ def read(folder: Path) -> Consortium:
     fields = Fields(read_toml(path), FILE)
     parties: dict[str, PublicKeys] = {}
     for one in fields.tables("parties"):
-        name = Name(one.take("name", str))
+        name = party_name(one.take("name", str))
         if name in parties:
             raise Refused(f"{name} stands here twice", where=one.where, rule="one party, one entry")
         parties[name] = PublicKeys(_hex(one, "signing"), _hex(one, "encryption"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from accord.base.errors import Refused
 from accord.base.limits import ROWS_MAX
-from accord.base.names import Name, column_name
+from accord.base.names import column_name, party_name
 from accord.data.schema import ColumnSchema, TableSchema
 from accord.plan.catalog import Catalog, TableInfo
 from accord.plan.nodes import Field, Public
@@ -71,7 +71,7 @@ def _public_fields(columns: list[ColumnSchema]) -> tuple[Field, ...]:
 
 
 def _table(name: str, fields: Fields, domains: dict[str, tuple[str, ...]]) -> TableInfo:
-    owners = tuple(Name(owner) for owner in fields.texts("owners"))
+    owners = tuple(party_name(owner) for owner in fields.texts("owners"))
     if not owners or len(set(owners)) != len(owners):
         raise Refused("a table needs owners, each named once", where=fields.where)
     schema = TableSchema(name, tuple(_column(one, domains) for one in fields.tables("columns")), fields.texts("unique", []))

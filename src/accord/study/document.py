@@ -15,7 +15,7 @@ from typing import Any
 from accord.base import canonical
 from accord.base.errors import Refused
 from accord.base.limits import SERVERS
-from accord.base.names import Name, column_name
+from accord.base.names import column_name, party_name
 from accord.plan.catalog import Catalog
 from accord.study.declarations import read_catalog
 from accord.study.fields import Fields, read_toml, require_table
@@ -112,13 +112,13 @@ def parse(document: dict[str, Any]) -> Study:
     content = _plain(document, FILE)
     fields = Fields(content, FILE)
     head = Fields(fields.take("study", dict), "[study]")
-    party_values: dict[str, str] = {value: Name(party) for value, party in _texts(fields, "party_values").items()}
+    party_values: dict[str, str] = {value: party_name(party) for value, party in _texts(fields, "party_values").items()}
     queries = {column_name(name): sql for name, sql in _texts(fields, "queries").items()}
     catalog = read_catalog(fields)
     releases = tuple(_release(one) for one in fields.tables("releases"))
     fields.done()
     study = Study(
-        name=Name(head.take("name", str)),
+        name=party_name(head.take("name", str)),
         title=head.take("title", str),
         purpose=head.take("purpose", str),
         expires=_date(head),
@@ -148,10 +148,10 @@ def _release(fields: Fields) -> ReleaseText:
             "nobody would receive this release", where=fields.where, do='write recipients = ["party", …] or {columns = ["column", …]}'
         )
     release = ReleaseText(
-        name=Name(fields.take("name", str)),
+        name=party_name(fields.take("name", str)),
         title=fields.take("title", str),
         sql=fields.take("sql", str),
-        recipients=tuple(Name(str(party)) for party in recipients),
+        recipients=tuple(party_name(str(party)) for party in recipients),
         recipient_columns=columns,
         judged=fields.texts("judged", []),
         rules=tuple(require_table(rule, f"{fields.where} rules") for rule in fields.take("rules", list, [])),
@@ -204,7 +204,7 @@ def _choice(head: Fields, name: str, allowed: tuple[str, ...], hint: str) -> str
 
 
 def _servers(head: Fields) -> tuple[str, ...]:
-    servers = tuple(Name(one) for one in head.texts("servers"))
+    servers = tuple(party_name(one) for one in head.texts("servers"))
     if len(servers) != SERVERS or len(set(servers)) != SERVERS:
         raise Refused(
             f"servers = {', '.join(servers) or 'nobody'}",

@@ -1,0 +1,26 @@
+"""The runtime `clear:`: the study's own SQL on everybody's plain data, for mock data and tests. No share, no key, no protection."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from accord.frame.oracle import run_clear
+from accord.node.compiled import Compiled
+from accord.node.folder import StudyFolder
+from accord.release.clear import release_in_clear
+from accord.release.table import ReleasedTable
+
+
+def run_in_clear(folder: StudyFolder, compiled: Compiled) -> dict[str, dict[str, ReleasedTable]]:
+    """Each recipient's tables by release. Needs: every owner's files on this machine."""
+    study = compiled.study
+    pooled: dict[str, Mapping[str, Path]] = {
+        name: {owner: folder.party(owner).data()[name] for owner in table.owners} for name, table in study.catalog.tables.items()
+    }
+    tables: dict[str, dict[str, ReleasedTable]] = {party: {} for party in study.recipients}
+    for branch in compiled.branches:
+        rows = run_clear(branch.text.sql, study.catalog, pooled, study.queries, dict(branch.parameters))
+        for party, table in release_in_clear(branch.spec, rows.columns).items():
+            tables[party][branch.spec.name] = table
+    return tables

@@ -1,0 +1,163 @@
+"""A study compiled: every release as a placed plan with its recipients and rules, the inputs that owners share, what is signed of it.
+
+Each party compiles for itself; the same study and version give the same plan, digest and explanation everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from accord.base import canonical
+from accord.base.errors import Refused
+from accord.base.limits import PROTOCOL_VERSION
+from accord.frame.sql import to_plan
+from accord.mpc.party import PROFILES, Profile
+from accord.plan.document import plan_document
+from accord.plan.explain import Explanation, explain
+from accord.plan.facts import tables_of, walk
+from accord.plan.lower import public_layouts
+from accord.plan.nodes import Input, Node
+from accord.plan.place import place
+from accord.release.rules import read_rules
+from accord.release.spec import ByColumns, ReleaseSpec
+from accord.study.approval import Agreement
+from accord.study.consortium import Consortium
+from accord.study.document import ReleaseText, Study
+
+RECIPIENT = ":recipient"
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One plan of a release: for all its recipients, or for the one whose value `:recipient` takes."""
+
+    text: ReleaseText
+    unplaced: Node
+    spec: ReleaseSpec
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The plans of a study."""
+
+    study: Study
+    branches: tuple[Branch, ...]
+
+    @property
+    def specs(self) -> tuple[ReleaseSpec, ...]:
+        return tuple(branch.spec for branch in self.branches)
+
+    @property
+    def profile(self) -> Profile:
+        """What all servers agree on about links and blocks; part of the plan."""
+        return PROFILES[self.study.profile]
+
+    @cached_property
+    def inputs(self) -> tuple[Input, ...]:
+        """What owners share, each once, in the order of the plans."""
+        found = {node.name: node for spec in self.specs for node in walk(spec.node) if isinstance(node, Input)}
+        return tuple(found.values())
+
+    def inputs_of(self, owner: str) -> tuple[Input, ...]:
+        return tuple(one for one in self.inputs if one.owner == owner)
+
+    @cached_property
+    def plan_digest(self) -> bytes:
+        """The hash of everything that the servers will do: protocol version, profile, plans, recipients, rules."""
+        releases = [
+            {
+                "release": branch.spec.name,
+                "recipients": list(branch.spec.parties),
+                "rules": [rule.sentence for rule in branch.spec.rules],
+                "judged": list(branch.spec.judged),
+                "plan": plan_document(branch.spec.node, self.profile),
+            }
+            for branch in self.branches
+        ]
+        return canonical.digest("plan", canonical.encode({"version": PROTOCOL_VERSION, "releases": releases}))
+
+    @cached_property
+    def explanation(self) -> Explanation:
+        """What each party is shown before it signs."""
+        return explain(self)
+
+    def agreement(self, consortium: Consortium) -> Agreement:
+        """What signatures cover."""
+        explained = canonical.digest("explanation", self.explanation.text.encode())
+        return Agreement(self.study.digest, consortium.digest(), self.plan_digest, explained)
+
+    def tables_of(self, release: str) -> tuple[str, ...]:
+        """The owners' tables that a release reads."""
+        found = [table for branch in self.branches if branch.text.name == release for table in tables_of(branch.unplaced)]
+        return tuple(dict.fromkeys(found))
+
+    def cells_of(self, release: str) -> dict[str, set[str]]:
+        """The values that each public column of a release takes."""
+        cells: dict[str, set[str]] = {}
+        for branch in self.branches:
+            if branch.text.name != release:
+                continue
+            for name, column in public_layouts((branch.spec.node,))[0].items():
+                codes = np.unique(column.values[~column.nulls]).tolist()
+                cells.setdefault(name, set()).update(column.type.values[code] if column.type.values else str(code) for code in codes)
+        return cells
+
+
+def compile_study(study: Study) -> Compiled:
+    """Plan every release. Raises Refused with the release's name for what cannot be planned, and the nearest form."""
+    named: dict[str, Node] = {}
+    for name, sql in study.queries.items():
+        with _named(f"query {name}"):
+            named[name] = to_plan(sql, study.catalog, named)
+    branches = tuple(branch for release in study.releases for branch in _branches(study, release, named))
+    return Compiled(study, branches)
+
+
+def _branches(study: Study, release: ReleaseText, named: Mapping[str, Node]) -> list[Branch]:
+    """One plan where all recipients get the same; one for each where the question depends on who asks."""
+    with _named(f"release {release.name}"):
+        by_columns = ByColumns(release.recipient_columns, tuple(study.party_values.items())) if release.recipient_columns else None
+        if RECIPIENT not in release.sql:
+            return [_branch(study, release, named, by_columns or release.recipients, ())]
+        if by_columns:
+            raise Refused("a question with :recipient whose rows go to parties by column", do="name the recipients")
+        values = {party: value for value, party in study.party_values.items()}
+        if unnamed := set(release.recipients) - set(values):
+            raise Refused(f":recipient has no value for {', '.join(sorted(unnamed))}", do="add them to [party_values]")
+        return [_branch(study, release, named, (party,), (("recipient", values[party]),)) for party in release.recipients]
+
+
+def _branch(
+    study: Study,
+    release: ReleaseText,
+    named: Mapping[str, Node],
+    recipients: tuple[str, ...] | ByColumns,
+    parameters: tuple[tuple[str, str], ...],
+) -> Branch:
+    node = to_plan(release.sql, study.catalog, named, dict(parameters))
+    spec = ReleaseSpec(
+        name=release.name,
+        node=place(node, study.catalog),
+        recipients=recipients,
+        rules=read_rules(release.rules),
+        judged=release.judged,
+        reason=release.reason,
+        title=release.title,
+    )
+    return Branch(release, node, spec, parameters)
+
+
+@contextmanager
+def _named(where: str) -> Iterator[None]:
+    """Say in which query or release something is refused."""
+    try:
+        yield
+    except Refused as error:
+        place = f"{where}, {error.where}" if error.where else where
+        raise Refused(error.what, where=place, rule=error.rule, do=error.do) from error

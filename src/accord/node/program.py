@@ -1,0 +1,78 @@
+"""What the three servers do together between inputs and sealed results, as one coroutine without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+import accord
+from accord.mpc.compose import together
+from accord.mpc.package import Package, check_replicas, expand
+from accord.mpc.party import Party
+from accord.node.compiled import Compiled
+from accord.node.owner import package_context
+from accord.plan.lower import from_input, input_parts
+from accord.plan.secure_table import SecureTable
+from accord.release.gate import run
+from accord.release.seal import Binding, Sealed, seal
+from accord.study.approval import Agreement
+from accord.wire.traffic import Traffic
+
+PACKAGES = ("numpy", "numba", "cryptography", "duckdb", "sqlglot")
+"""Whose versions stand in the receipt."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """One server's results: a sealed part for each (recipient, release)."""
+
+    sealed: Mapping[tuple[str, str], Sealed]
+
+
+async def compute(me: Party, compiled: Compiled, encryption: Mapping[str, bytes], packages: Mapping[str, Package], run_id: str) -> Finished:
+    """Compare the inputs' replicas, run all plans, judge, re-randomise and seal to each recipient's key (raw X25519, by party).
+
+    Ends with a round in which every server hears that the others have their results: none releases alone.
+    """
+    contexts = {name: package_context(compiled, name, run_id) for name in packages}
+    nodes = {node.name: node for node in compiled.inputs}
+    checks = (
+        check_replicas(me.step(f"replicas.{at}"), package, input_parts(nodes[name]), contexts[name])
+        for at, (name, package) in enumerate(packages.items())
+    )
+    await together(*checks)
+    tables: dict[str, SecureTable] = {
+        name: from_input(nodes[name], expand(package, input_parts(nodes[name]), contexts[name])) for name, package in packages.items()
+    }
+    released = await run(me.step("run"), compiled.specs, tables)
+    sealed = {}
+    for parts in released:
+        for party, part in parts.items():
+            binding = Binding(compiled.study.digest.hex(), run_id, part.release, party, me.index)
+            sealed[party, part.release] = seal(part, binding, encryption[party])
+    done = np.ones(1, np.uint8)
+    await me.step("all done").exchange({me.left: done, me.right: done}, {me.left: 1, me.right: 1})
+    return Finished(sealed)
+
+
+def facts(
+    compiled: Compiled, agreement: Agreement, run_id: str, commitments: Mapping[str, bytes], finished: Finished, traffic: Traffic
+) -> dict[str, Any]:
+    """What a server states of a run, in plain data; the three servers' run, agreement, inputs and checks are the same."""
+    return {
+        "run": run_id,
+        "agreement": agreement.document(),
+        "security": compiled.study.security,
+        "profile": compiled.profile.name,
+        "inputs": {name: commitment.hex() for name, commitment in sorted(commitments.items())},
+        "checks": {spec.name: [rule.sentence for rule in spec.rules] or [f"no rule: {spec.reason}"] for spec in compiled.specs},
+        "releases": {f"{release} for {party}": one.commitment.hex() for (party, release), one in sorted(finished.sealed.items())},
+        "error_bounds": {spec.name: {field.name: "exact" for field in spec.released} for spec in compiled.specs},
+        "rounds": traffic.rounds,
+        "bytes_sent": traffic.bytes_sent,
+        "versions": {"accord": accord.__version__, **{name: metadata.version(name) for name in PACKAGES}},
+    }
