@@ -1,0 +1,40 @@
+"""A release in the clear, on mock or pooled data: the oracle of the gate, and what `clear:` shows. Nothing here touches a share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from accord.plan.evaluate import Flags, Plain
+from accord.plan.secure_table import PublicColumn
+from accord.release.layout import Layout
+from accord.release.rules import RowRule, TableRule
+from accord.release.spec import ReleaseSpec
+from accord.release.table import RELEASED, SUPPRESSED_STATUS, ReleasedTable
+
+
+def release_in_clear(spec: ReleaseSpec, columns: Mapping[str, Plain]) -> dict[str, ReleasedTable]:
+    """What each recipient would get of a plain table, by party. All rows of the table are there."""
+    rows = len(next(iter(columns.values())).values)
+    status = np.where(passes(spec, columns, rows), RELEASED, SUPPRESSED_STATUS).astype(np.uint8)
+    public = {one.name: PublicColumn.of(one.type, columns[one.name]) for one in spec.node.fields if one.public}
+    tables = {}
+    for party in spec.parties:
+        chosen = spec.rows_for(party, public, rows)
+        layout = Layout.of(spec, party, {name: one.take(chosen) for name, one in public.items()}, len(chosen))
+        given = {one.name: columns[one.name].take(chosen) for one in spec.released}
+        tables[party] = ReleasedTable(spec.name, spec.title, party, spec.released, status[chosen], given, layout.sentences)
+    return tables
+
+
+def passes(spec: ReleaseSpec, columns: Mapping[str, Plain], rows: int) -> Flags:
+    """Which rows of a plain table pass the rules."""
+    names = sorted({name for rule in spec.rules for name in rule.columns})
+    plain = [{name: None if columns[name].nulls[row] else int(columns[name].values[row]) for name in names} for row in range(rows)]
+    row_rules = [rule for rule in spec.rules if isinstance(rule, RowRule)]
+    passed = np.array([all(rule.passes(row) for rule in row_rules) for row in plain], np.bool_)
+    for rule in spec.rules:
+        if isinstance(rule, TableRule):
+            passed = rule.plain(passed)
+    return passed

@@ -1,0 +1,174 @@
+"""The gate: the only maker of the permit to open.
+
+Rules are judged on shares. Each row gets a status: absent (0), suppressed (1) or released (2); values are multiplied by the flag
+that it is released. Then each server re-randomises its part. A recipient learns of a suppressed row that it is suppressed, of an
+absent row that it is absent, and of a released row its values; servers learn none of this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accord.base import canonical
+from accord.base.errors import Refused
+from accord.base.ring import Z64
+from accord.mpc.bits import bools_from_planes, planes_from_bools
+from accord.mpc.compose import in_blocks, together
+from accord.mpc.cost import Cost
+from accord.mpc.open import GATE_TOKEN, Permit, reveal
+from accord.mpc.party import LAN, Party, Profile
+from accord.mpc.share import Bits, Share
+from accord.plan.expression import Expression
+from accord.plan.lower import execute_all, stand_ins
+from accord.plan.nodes import Field, Node
+from accord.plan.secure_calls import bit_to_ring, count, multiply
+from accord.plan.secure_expression import compute
+from accord.plan.secure_flags import Flag, as_bits, both
+from accord.plan.secure_table import Column, PublicColumn, SecureTable
+from accord.plan.secure_values import shared
+from accord.plan.types import BOOL
+from accord.plan.typing import call
+from accord.release.layout import Layout
+from accord.release.rules import RowRule, Rule, TableRule
+from accord.release.spec import ReleaseSpec
+
+
+@dataclass(frozen=True)
+class ReleasePart:
+    """One server's part of a release for one recipient: the public layout, and masked columns as bytes.
+
+    The payload has two planes (there, released), then each secret column's value and, where its type has NULLs, a plane of them.
+    """
+
+    release: str
+    recipient: str
+    layout: bytes
+    payload: bytes = field(repr=False)
+
+
+async def release(me: Party, spec: ReleaseSpec, table: SecureTable) -> dict[str, ReleasePart]:
+    """Judge the table and give this server's part for each recipient, by party.
+
+    Learns: servers nothing; each recipient, from the three parts of its rows, each row's status and the values of released rows.
+    Opens:  nothing to servers; statuses and released values to recipients. Raises Refused where a rule does not apply.
+    """
+    protected = await protect(me, spec, table)
+    permit = Permit(spec.name, spec.parties, GATE_TOKEN)
+    parts = [await reveal(me.step(f"reveal.{at}"), secret, permit) for at, secret in enumerate(protected)]
+    return {party: _part(spec, table, party, protected, parts) for party in spec.parties}
+
+
+async def protect(me: Party, spec: ReleaseSpec, table: SecureTable) -> list[Share | Bits]:
+    """On shares still: which rows are there, which are released, and each column's values and NULLs, 0 in rows that are not released."""
+    passed = await judge(me.step("rules"), spec.node, spec.rules, table)
+    (released,) = await both(me.step("released"), (table.valid, passed))
+    flag = await _number(me.step("flag"), released)
+    secret = [one for one in spec.released if not one.public]
+    columns = await together(*(_masked(me.step(f"column.{at}"), one, table, passed, released, flag) for at, one in enumerate(secret)))
+    status = [as_bits(me, one, table.rows) for one in (table.valid, released)]
+    return [*status, *(part for column in columns for part in column)]
+
+
+async def judge(me: Party, node: Node, rules: Sequence[Rule], table: SecureTable) -> Flag:
+    """Which rows pass all rules: those of a row together, then those of the table in their order."""
+    conditions = [rule.condition(node) for rule in rules if isinstance(rule, RowRule)]
+    passed: Flag = True
+    if conditions:
+        (column,) = await compute(me.step("rows"), table, [_all(conditions)])
+        passed = (column.values != 0) & ~column.nulls if isinstance(column, PublicColumn) else _bits(column.value)
+    for at, rule in enumerate(one for one in rules if isinstance(one, TableRule)):
+        if table.valid is not True:
+            raise Refused(
+                f"rule {rule.name} on a table whose rows may be absent",
+                rule="all rows of the table are there",
+                do="begin the query with the public grid of its keys and LEFT JOIN the rest to it",
+            )
+        passed = await rule.judge(me.step(f"table.{at}"), passed, table.rows)
+    return passed
+
+
+def _all(conditions: Sequence[Expression]) -> Expression:
+    return conditions[0] if len(conditions) == 1 else call("and", *conditions)
+
+
+def _bits(value: Share | Bits) -> Bits:
+    assert isinstance(value, Bits)
+    return value
+
+
+async def _number(me: Party, flag: Flag) -> Share | NDArray[np.uint64] | None:
+    """The flag as 0 and 1; None where it is set in all rows."""
+    if isinstance(flag, Bits):
+        made: Share = await in_blocks(bit_to_ring, me, flag, ring=Z64)
+        return made
+    return None if isinstance(flag, bool) else flag.astype(np.uint64)
+
+
+async def _masked(me: Party, field: Field, table: SecureTable, passed: Flag, released: Flag, flag: Any) -> list[Share | Bits]:
+    """The column's value, and its NULLs where its type has any, with 0 in rows that are not released."""
+    column = table.columns[field.name]
+    value, null = _secret_parts(me, column, table.rows)
+    out: list[Share | Bits]
+    if isinstance(value, Bits):
+        (kept,) = await both(me.step("value"), (released, value))
+        out = [as_bits(me, kept, table.rows)]
+    elif flag is None or (passed is True and getattr(column, "clean", False)):
+        out = [value]
+    elif isinstance(flag, Share):
+        out = [await in_blocks(multiply, me.step("value"), value, flag)]
+    else:
+        out = [value.times(flag)]
+    if field.type.nullable:
+        (kept,) = await both(me.step("null"), (released, null))
+        out.append(as_bits(me, kept, table.rows))
+    return out
+
+
+def _secret_parts(me: Party, column: Column, rows: int) -> tuple[Share | Bits, Flag]:
+    """A column's value and NULLs. What servers happen to know of a secret column is treated as if they did not."""
+    if not isinstance(column, PublicColumn):
+        return column.value, column.null
+    if column.type.kind == BOOL:
+        return as_bits(me, (column.values != 0) & ~column.nulls, rows), column.nulls
+    return shared(me, column.values), column.nulls
+
+
+def _part(spec: ReleaseSpec, table: SecureTable, party: str, protected: Sequence[Share | Bits], parts: Sequence[Any]) -> ReleasePart:
+    public = {name: one for name, one in table.columns.items() if isinstance(one, PublicColumn)}
+    rows = spec.rows_for(party, public, table.rows)
+    layout = Layout.of(spec, party, {one.name: public[one.name].take(rows) for one in spec.released if one.public}, len(rows))
+    payload = b"".join(_bytes(secret, part, rows) for secret, part in zip(protected, parts, strict=True))
+    return ReleasePart(spec.name, party, canonical.encode(layout.document()), payload)
+
+
+def _bytes(secret: Share | Bits, part: Any, rows: NDArray[np.intp]) -> bytes:
+    if isinstance(secret, Bits):
+        return planes_from_bools(bools_from_planes(part, secret.rows)[rows]).tobytes()
+    return np.ascontiguousarray(part[rows], "<u8").tobytes()
+
+
+def cost(specs: Sequence[ReleaseSpec], profile: Profile = LAN) -> Cost:
+    """Rounds, and bytes of all three servers, that `run` takes: the plans and the gate. Parts for recipients go beside it."""
+    nodes = tuple(spec.node for spec in specs)
+    return count(lambda me: _protect_all(me, specs, stand_ins(nodes)), profile)[1]
+
+
+async def _protect_all(me: Party, specs: Sequence[ReleaseSpec], inputs: dict[str, SecureTable]) -> None:
+    tables = await execute_all(me.step("plan"), tuple(spec.node for spec in specs), inputs)
+    await together(*(protect(me.step(f"gate.{at}"), spec, table) for at, (spec, table) in enumerate(zip(specs, tables, strict=True))))
+
+
+async def run(me: Party, specs: Sequence[ReleaseSpec], inputs: dict[str, SecureTable]) -> list[dict[str, ReleasePart]]:
+    """Everything between inputs and sealing: all plans (what they share runs once), then the gate for each release.
+
+    Learns: as `release`.   Opens: as `release`.
+    """
+    tables = await execute_all(me.step("plan"), tuple(spec.node for spec in specs), inputs)
+    return await together(
+        *(release(me.step(f"gate.{at}"), spec, table) for at, (spec, table) in enumerate(zip(specs, tables, strict=True)))
+    )

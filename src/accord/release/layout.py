@@ -1,0 +1,104 @@
+"""What all three servers know of a release for one recipient: its columns, its rows' public values, the rules that judged it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from accord.base.errors import OurFault, Refused
+from accord.plan.evaluate import Plain
+from accord.plan.nodes import Field
+from accord.plan.secure_table import PublicColumn
+from accord.plan.types import BOOL, Type
+from accord.release.spec import ReleaseSpec
+
+STATUS_PLANES = 2
+"""Whether a row is there, whether it is released."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """`public` holds the public columns by name; `sentences` are the rules, or the reason why there are none."""
+
+    release: str
+    title: str
+    recipient: str
+    rows: int
+    fields: tuple[Field, ...]
+    public: Mapping[str, Plain]
+    sentences: tuple[str, ...]
+
+    @staticmethod
+    def of(spec: ReleaseSpec, recipient: str, public: Mapping[str, PublicColumn], rows: int) -> Layout:
+        sentences = tuple(rule.sentence for rule in spec.rules) or (f"no rule: {spec.reason}",)
+        return Layout(spec.name, spec.title, recipient, rows, spec.released, {name: one.plain for name, one in public.items()}, sentences)
+
+    @property
+    def payload_bytes(self) -> int:
+        """The size of a server's payload: it follows from public facts alone."""
+        plane = (self.rows + 63) // 64 * 8
+        secret = [one.type for one in self.fields if not one.public]
+        values = sum(plane if one.kind == BOOL else 8 * self.rows for one in secret)
+        return plane * (STATUS_PLANES + sum(one.nullable for one in secret)) + values
+
+    def document(self) -> dict[str, Any]:
+        """As plain data, for canonical bytes."""
+        return {
+            "release": self.release,
+            "title": self.title,
+            "recipient": self.recipient,
+            "rows": self.rows,
+            "fields": [_field(one) for one in self.fields],
+            "public": {
+                name: [None if null else value for value, null in zip(one.values.tolist(), one.nulls.tolist(), strict=True)]
+                for name, one in self.public.items()
+            },
+            "sentences": list(self.sentences),
+        }
+
+    @staticmethod
+    def read(document: dict[str, Any]) -> Layout:
+        """Raises Refused for what is no layout."""
+        try:
+            fields = tuple(_read_field(one) for one in document["fields"])
+            layout = Layout(
+                document["release"],
+                document["title"],
+                document["recipient"],
+                document["rows"],
+                fields,
+                {name: _plain(values) for name, values in document["public"].items()},
+                tuple(document["sentences"]),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError, OurFault) as error:
+            raise Refused("this release holds no layout", do="ask the servers for their parts again") from error
+        if any(len(one.values) != layout.rows for one in layout.public.values()):
+            raise Refused("this release's public columns are not of its length", do="ask the servers for their parts again")
+        return layout
+
+
+def _field(one: Field) -> dict[str, Any]:
+    kind = one.type
+    return {
+        "name": one.name,
+        "public": one.public,
+        "kind": kind.kind,
+        "low": kind.low,
+        "high": kind.high,
+        "scale": kind.scale,
+        "values": list(kind.values),
+        "nullable": kind.nullable,
+    }
+
+
+def _read_field(one: dict[str, Any]) -> Field:
+    kind = Type(one["kind"], one["low"], one["high"], one["scale"], tuple(one["values"]), one["nullable"])
+    return Field(one["name"], kind, one["public"])
+
+
+def _plain(values: list[int | None]) -> Plain:
+    nulls = np.array([value is None for value in values], np.bool_)
+    return Plain(np.array([value or 0 for value in values], np.int64), nulls)

@@ -1,0 +1,94 @@
+"""One release as it is to be carried out: a placed plan, who gets which rows of it, and the rules that judge them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from accord.base.errors import Refused
+from accord.plan.nodes import Field, Node
+from accord.plan.secure_table import PublicColumn
+from accord.plan.types import CATEGORY, TEXT
+from accord.release.rules import Rule, TableRule
+
+
+@dataclass(frozen=True)
+class ByColumns:
+    """Each row goes to the parties that its values in these public category columns name; `parties` pairs a value with its party."""
+
+    columns: tuple[str, ...]
+    parties: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class ReleaseSpec:
+    """A release. `recipients` are parties that get every row, or ByColumns. `judged` columns are read by rules and not released.
+
+    Raises Refused where a rule does not apply, nobody would receive anything, or there is neither a rule nor a written reason.
+    """
+
+    name: str
+    node: Node
+    recipients: tuple[str, ...] | ByColumns
+    rules: tuple[Rule, ...] = ()
+    judged: tuple[str, ...] = ()
+    reason: str = ""
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"release {self.name}"
+        if not self.rules and not self.reason:
+            raise Refused("no rules and no reason", where=where, do="add a rule, or write why none is needed")
+        for name in self.judged:
+            self.node.field(name)
+        if unread := set(self.judged) - {name for rule in self.rules for name in rule.columns}:
+            raise Refused(f"no rule reads {', '.join(sorted(unread))}", where=where, do="release it, or leave it out")
+        if not self.released or any(one.type.kind == TEXT for one in self.released):
+            raise Refused("a release needs columns, none of them text keys", where=where, do="select what is to be shown")
+        for rule in self.rules:
+            rule.require_applies(self.node)
+        self._require_recipients(where)
+
+    def _require_recipients(self, where: str) -> None:
+        if not isinstance(self.recipients, ByColumns):
+            if not self.recipients:
+                raise Refused("nobody would receive it", where=where, do="name its recipients")
+            return
+        for name in self.recipients.columns:
+            field = self.node.field(name)
+            if not field.public or field.type.kind != CATEGORY:
+                raise Refused(
+                    f"recipients by {name}, which is {'secret' if not field.public else field.type.kind}",
+                    where=where,
+                    rule="who gets a row is public: a category that is a key",
+                    do="group by the column that names the party",
+                )
+        if any(isinstance(rule, TableRule) for rule in self.rules):
+            raise Refused("a rule of the whole table, where each recipient gets its own rows", where=where, do="name the recipients")
+
+    @property
+    def released(self) -> tuple[Field, ...]:
+        """The columns that recipients see, in order."""
+        return tuple(one for one in self.node.fields if one.name not in self.judged)
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """Everybody who may receive some row."""
+        if isinstance(self.recipients, ByColumns):
+            return tuple(dict.fromkeys(party for _, party in self.recipients.parties))
+        return self.recipients
+
+    def rows_for(self, party: str, public: Mapping[str, PublicColumn], rows: int) -> NDArray[np.intp]:
+        """The numbers of the rows that a party gets, from public columns alone."""
+        if not isinstance(self.recipients, ByColumns):
+            return np.arange(rows if party in self.recipients else 0)
+        mine = {value for value, name in self.recipients.parties if name == party}
+        chosen = np.zeros(rows, np.bool_)
+        for name in self.recipients.columns:
+            column = public[name]
+            codes = [code for code, value in enumerate(column.type.values) if value in mine]
+            chosen |= np.isin(column.values, codes) & ~column.nulls
+        return np.flatnonzero(chosen)
