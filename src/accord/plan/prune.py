@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from accord.plan.catalog import Catalog
-from accord.plan.expression import columns_of
+from accord.plan.expression import ColumnRef, columns_of
 from accord.plan.facts import walk, with_inputs
 from accord.plan.nodes import Aggregate, Filter, Join, Local, Node, Project, Public, Scan, Sort
 from accord.plan.typing import column
@@ -44,30 +44,40 @@ def _wanted(node: Node, needed: Names) -> tuple[Names, ...]:
 
 
 class _Prune:
+    """At an owner only what is needed stays. On shares, columns that are merely passed on cost nothing and stay too: plans of several
+    releases then have equal steps, which run once."""
+
     def __init__(self, needs: dict[int, Names]) -> None:
         self.needs = needs
-        self.done: dict[int, Node] = {}
+        self.done: dict[tuple[int, bool], Node] = {}
 
-    def pruned(self, node: Node) -> Node:
-        if id(node) not in self.done:
-            self.done[id(node)] = self._pruned(node, self.needs[id(node)])
-        return self.done[id(node)]
+    def pruned(self, node: Node, at_owner: bool = False) -> Node:
+        key = (id(node), at_owner)
+        if key not in self.done:
+            self.done[key] = self._pruned(node, self.needs[id(node)], at_owner)
+        return self.done[key]
 
-    def _pruned(self, node: Node, needed: Names) -> Node:
+    def _pruned(self, node: Node, needed: Names, at_owner: bool) -> Node:
         if isinstance(node, Scan):
             return replace(node, columns=tuple(one for one in node.columns if one.name in needed))
         if isinstance(node, Public):
-            return _public(node, needed)
+            return _public(node, needed) if at_owner else node
         if isinstance(node, Join):
-            return replace(node, left=self.pruned(node.left), right=self.pruned(node.right))
-        below = self.pruned(node.inputs[0])
+            return replace(node, left=self.pruned(node.left, at_owner), right=self.pruned(node.right, at_owner))
+        below = self.pruned(node.inputs[0], at_owner or isinstance(node, Local))
         if isinstance(node, Project):
-            return Project(below, tuple(one for one in node.columns if one[0] in needed))
+            kept = needed if at_owner else needed | _passed_on(node, _names(below))
+            return Project(below, tuple(one for one in node.columns if one[0] in kept))
         if isinstance(node, Aggregate):
             return replace(node, input=below, aggregates=tuple(one for one in node.aggregates if one[0] in needed))
         if isinstance(node, Local) and _names(below) != needed:
             return Local(Project(below, tuple((one.name, column(one)) for one in below.fields if one.name in needed)))
         return with_inputs(node, (below,))
+
+
+def _passed_on(node: Project, below: Names) -> Names:
+    """The columns that a projection takes over as they are, of those that its input still has."""
+    return frozenset(name for name, one in node.columns if isinstance(one, ColumnRef) and one.name in below)
 
 
 def _public(node: Public, needed: Names) -> Public:

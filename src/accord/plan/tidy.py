@@ -1,4 +1,7 @@
-"""Rule: projections that only pass columns on, or only rename what another one made, disappear."""
+"""Rule: projections that only pass columns on or rename them disappear into the one above.
+
+One that computes stays as it is, even under one that only chooses: another release may choose other columns of the same step.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from accord.plan.rewrite import bottom_up, substituted
 
 
 def tidy_projections(node: Node, _: Catalog) -> Node:
-    """Two projections become one where neither computes on what the other computed; one that changes nothing is dropped."""
+    """Two projections become one where the lower computes nothing; one that changes nothing is dropped."""
     return bottom_up(node, _tidied, below_local=False)
 
 
@@ -17,7 +20,7 @@ def _tidied(node: Node) -> Node:
     if not isinstance(node, Project):
         return node
     below = node.input
-    if isinstance(below, Project) and (_only_names(node) or _only_names(below)):
+    if isinstance(below, Project) and _only_names(below):
         made = dict(below.columns)
         return _tidied(Project(below.input, tuple((name, substituted(expression, made)) for name, expression in node.columns)))
     same = tuple((one.name, one.name) for one in below.fields)
