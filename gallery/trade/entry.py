@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from accord.gallery.trade import generate, oracle, study
 from accord.gallery.trade.chart import write_chart
@@ -13,7 +13,7 @@ from accord.gallery.trade.files import OfficeFiles
 from accord.gallery.trade.parameters import CLASSES, DEFAULT, Parameters
 from accord.gallery.trade.read import read
 from accord.gallery.trade.result import Cell, Released, TableRow
-from accord.node.folder import StudyFolder, open_folder
+from accord.node.folder import open_folder
 from accord.node.job import Phase
 from accord.node.session import Outcome, Session
 from accord.node.setup import make_keys
@@ -21,6 +21,9 @@ from accord.release.seal import ReleasedTable, Suppressed
 
 DESCRIPTION = "four statistical offices reconcile their mirror trade figures (UN PET Lab)"
 EMBEDDED = generate.DESCRIPTION
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Progress = Callable[[Phase], None]
 
@@ -40,6 +43,14 @@ class Report:
     def matches_oracle(self) -> bool:
         """Whether every office got exactly what the plaintext oracle gives it."""
         return self.released == self.expected
+
+    def print(self, console: Console) -> None:
+        """The same for a person."""
+        facts = self.json()
+        console.print(self.files.summary(), markup=False)
+        for name, value in facts.items():
+            console.print(f"{name:<18}{value}", markup=False)
+        console.print(f"{'charts':<18}{next(iter(self.charts.values())).parent}", markup=False)
 
     def json(self) -> dict[str, Any]:
         return {
@@ -104,6 +115,8 @@ def _row(row: Mapping[str, Any], parameters: Parameters) -> TableRow | None:
     return TableRow(row["mirrored"], row["share_permille"], parameters.bands.index(row["band"]))
 
 
-def study_folder(folder: Path) -> StudyFolder:
-    """The study that `prepare` wrote."""
-    return open_folder(folder / "study")
+def demo(console: Console, folder: Path, progress: Any) -> int:
+    """What `accord demo` shows."""
+    from accord.gallery.trade.demo import show
+
+    return show(console, folder, progress)

@@ -18,7 +18,7 @@ from accord.base.limits import PROTOCOL_VERSION
 from accord.frame.sql import to_plan
 from accord.mpc.party import PROFILES, Profile
 from accord.plan.document import plan_document
-from accord.plan.explain import Explanation, explain
+from accord.plan.explain import Explanation, Told, explain
 from accord.plan.facts import tables_of, walk
 from accord.plan.lower import public_layouts
 from accord.plan.nodes import Input, Node
@@ -30,6 +30,7 @@ from accord.study.consortium import Consortium
 from accord.study.document import ReleaseText, Study
 
 RECIPIENT = ":recipient"
+ONCE = "Each of its cells is answered once for one version of the data; owners refuse it another time."
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,9 @@ class Compiled:
     @cached_property
     def explanation(self) -> Explanation:
         """What each party is shown before it signs."""
-        return explain(self)
+        study = self.study
+        told = [_told(branch) for branch in self.branches]
+        return explain(told, study.catalog, self.profile, study.servers, study.title, study.purpose)
 
     def agreement(self, consortium: Consortium) -> Agreement:
         """What signatures cover."""
@@ -153,6 +156,15 @@ def _branch(
     return Branch(release, node, spec, parameters)
 
 
+def _told(branch: Branch) -> Told:
+    """A branch as people are to be told of it."""
+    spec = branch.spec
+    by_columns = spec.recipients.columns if isinstance(spec.recipients, ByColumns) else ()
+    rules = tuple(rule.sentence for rule in spec.rules)
+    notes = (*branch.text.notes, *([ONCE] if branch.text.once else []))
+    return Told(spec.name, spec.title, spec.node, spec.parties, by_columns, rules, spec.reason, spec.judged, notes)
+
+
 @contextmanager
 def _named(where: str) -> Iterator[None]:
     """Say in which query or release something is refused."""
@@ -161,3 +173,19 @@ def _named(where: str) -> Iterator[None]:
     except Refused as error:
         place = f"{where}, {error.where}" if error.where else where
         raise Refused(error.what, where=place, rule=error.rule, do=error.do) from error
+
+
+def _told(branch: Branch) -> Told:
+    """A release as the explanation tells it."""
+    spec = branch.spec
+    return Told(
+        name=spec.name,
+        title=spec.title,
+        node=spec.node,
+        recipients=spec.parties,
+        by_columns=spec.recipients.columns if isinstance(spec.recipients, ByColumns) else (),
+        rules=tuple(rule.sentence for rule in spec.rules),
+        reason=spec.reason,
+        judged=spec.judged,
+        notes=branch.text.notes,
+    )

@@ -15,8 +15,7 @@ from accord.mpc.package import Package, check_replicas, expand
 from accord.mpc.party import Party
 from accord.node.compiled import Compiled
 from accord.node.owner import package_context
-from accord.plan.lower import from_input, input_parts
-from accord.plan.secure_table import SecureTable
+from accord.plan.secure_table import SecureTable, from_input, input_parts
 from accord.release.gate import run
 from accord.release.seal import Binding, Sealed, seal
 from accord.study.approval import Agreement

@@ -14,7 +14,8 @@ from accord.node.compiled import Compiled, compile_study
 from accord.node.folder import StudyFolder, open_folder
 from accord.node.job import Phase
 from accord.node.recipient import RECEIPT
-from accord.node.runtimes import Outcome, Progress
+from accord.node.processes import Progress
+from accord.node.runtimes import Outcome
 from accord.plan.explain import Explanation
 from accord.release.seal import ReleasedTable
 from accord.study import receipt
@@ -99,7 +100,7 @@ class Session:
 
     def tables(self, recipient: str, outcome: Outcome) -> dict[str, ReleasedTable]:
         """A recipient's tables of a run, by release: opened with its key, or plain where the runtime was `clear:`."""
-        return outcome.tables[recipient] if outcome.tables else self.open(recipient, outcome.run_id)
+        return dict(outcome.tables[recipient]) if outcome.tables else self.open(recipient, outcome.run_id)
 
     def open(self, recipient: str, run_id: str | None = None, keys: PartyKeys | None = None) -> dict[str, ReleasedTable]:
         """Decrypt what a run released to a recipient (the newest run by default), with the key in its folder or the given one.
