@@ -22,7 +22,9 @@ def truncate_cost(rows: int, shift: int, ring: Ring) -> Cost:
 
 @costs(truncate_cost)
 async def truncate(me: Party, x: Share, shift: int) -> Share:
-    """x / 2^shift, rounded down or up: ⌊·⌋ or ⌊·⌋ + 1, the fraction being the chance of up, so that the mean is right [DEK20].
+    """x / 2^shift, rounded down or up: ⌊·⌋, or ⌊·⌋ + 1 with the chance (x mod 2^shift + 1) / 2^shift [DEK20].
+
+    The mean is right but for 2^−shift of a unit, and the error is above −1 and at most 1.
 
     Learns: nobody anything. Which way it rounds follows from r, which two servers know [LDH+23]: if the result is released, one
             comparison on the discarded fraction can be known to them, the leak `rounding` of docs/openings.md [SMU+24]. For results
