@@ -156,15 +156,6 @@ def _branch(
     return Branch(release, node, spec, parameters)
 
 
-def _told(branch: Branch) -> Told:
-    """A branch as people are to be told of it."""
-    spec = branch.spec
-    by_columns = spec.recipients.columns if isinstance(spec.recipients, ByColumns) else ()
-    rules = tuple(rule.sentence for rule in spec.rules)
-    notes = (*branch.text.notes, *([ONCE] if branch.text.once else []))
-    return Told(spec.name, spec.title, spec.node, spec.parties, by_columns, rules, spec.reason, spec.judged, notes)
-
-
 @contextmanager
 def _named(where: str) -> Iterator[None]:
     """Say in which query or release something is refused."""
@@ -187,5 +178,5 @@ def _told(branch: Branch) -> Told:
         rules=tuple(rule.sentence for rule in spec.rules),
         reason=spec.reason,
         judged=spec.judged,
-        notes=branch.text.notes,
+        notes=(*branch.text.notes, *([ONCE] if branch.text.once else [])),
     )
