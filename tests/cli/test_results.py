@@ -2,8 +2,12 @@
 
 import csv
 import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -166,6 +170,21 @@ def test_a_rehearsal_in_one_process_says_what_it_costs(accord, wages):
     assert said.code == 0, said.err
     assert re.search(r"^cost: \d+ rounds, [\d.]+ k?M?B sent by each server$", said.out, re.MULTILINE)
     assert "computed on shares in one process" in said.out
+
+
+def test_an_interrupted_run_ends_at_once_and_leaves_nothing(signed):
+    command = [sys.executable, "-m", "accord", "run", "wages"]
+    with subprocess.Popen(
+        command, cwd=signed.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as run:
+        while "connect" not in (line := run.stderr.readline()):
+            assert line, "the run ended before its servers met"
+        os.killpg(run.pid, signal.SIGINT)
+        out, err = run.communicate(timeout=60)
+    assert (run.returncode, out) == (130, "")
+    assert err.splitlines()[-1] == "accord: interrupted; nothing more was done"
+    assert "Traceback" not in err
+    assert not list((signed / "runs").iterdir())
 
 
 def test_an_unknown_runtime_is_refused(accord, wages):

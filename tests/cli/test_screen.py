@@ -27,7 +27,7 @@ def told(progress):
 def test_in_a_pipe_each_phase_is_one_line(capsys):
     with screen.Phases() as progress:
         told(progress)
-    assert capsys.readouterr() == ("", "… check the owners' files\n… split the values into shares\n… compute on shares\n")
+    assert capsys.readouterr() == ("", "… check the owners' files\n… check the files, split into shares\n… compute on shares\n")
 
 
 def test_quiet_is_quiet(capsys):

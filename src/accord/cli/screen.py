@@ -20,7 +20,7 @@ PLAIN_COLUMNS = 10_000
 
 PHASES = {
     "check": "check the owners' files",
-    "share": "split the values into shares",
+    "share": "check the files, split into shares",
     "connect": "connect the servers",
     "compute": "compute on shares",
     "release": "judge the rules and seal the results",
