@@ -60,6 +60,9 @@ class Counting:
         self.tally[self.party] += 1
         return exchange
 
+    def close(self) -> None:
+        self.running.close()
+
 
 def run_at_cost(world: World, declared: Cost, protocol: Callable[..., Any], *columns: Any, **options: Any) -> Ran:
     """Run, and check that bytes are the declared ones and that every server awaits as many exchanges as rounds are declared.

@@ -75,11 +75,11 @@ class Ran:
         return Cost(self.exchanges, self.outcome.bytes_sent)
 
 
-class _Noted:
-    """Adds a note to any error that passes, so that a failed run can be repeated."""
+class _Ending:
+    """Closes what still runs when a run fails, and adds a note to the error, so that the run can be repeated."""
 
-    def __init__(self, note: str) -> None:
-        self.note = note
+    def __init__(self, running: Sequence[Protocol[Any]], note: str) -> None:
+        self.running, self.note = running, note
 
     def __enter__(self) -> None:
         return None
@@ -87,6 +87,8 @@ class _Noted:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if error is not None:
             error.add_note(self.note)
+            for one in self.running:
+                one.close()
 
 
 class World:
@@ -129,9 +131,9 @@ class World:
         await different numbers of exchanges.
         """
         dealt = [self._dealt(column, ring) for column in columns]
-        with _Noted(f"in World(seed={self.seed}), pivot {pivot}"):
-            running = [protocol(me, *(one.at[me.index] for one in dealt), **public) for me in self.parties(pivot)]
-            counts = [0] * SERVERS
+        running = [protocol(me, *(one.at[me.index] for one in dealt), **public) for me in self.parties(pivot)]
+        counts = [0] * SERVERS
+        with _Ending(running, f"in World(seed={self.seed}), pivot {pivot}"):
             outcome = run_local([_counted(one, counts, i) for i, one in enumerate(running)], keep=self.keep)
             if len(set(counts)) > 1:
                 raise OurFault(f"the servers awaited {counts} exchanges", do="let a role with nothing to say await an empty one")
