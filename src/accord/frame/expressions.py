@@ -10,9 +10,9 @@ from sqlglot import exp
 
 from accord.base.errors import Refused
 from accord.frame.places import at, shortened
-from accord.plan.expression import Call, ColumnRef, Expression
+from accord.plan.expression import Call, ColumnRef, Expression, Literal
 from accord.plan.types import BOOL, DATE, DECIMAL, INT, Type
-from accord.plan.typing import boolean, call, cast, decimal, integer, null, quotient, text
+from accord.plan.typing import CONDITION, article, boolean, call, cast, decimal, integer, null, quotient, text
 
 Columns = Mapping[tuple[str, str], Expression]
 """(table alias, column), both in lower case, to the expression that it stands for."""
@@ -50,9 +50,13 @@ class Expressions:
 
     def condition(self, node: exp.Expr) -> Expression:
         """As `translate`, for WHERE, HAVING and ON."""
-        with at(node, self.sql):
-            found = call("and", self.translate(node))
-        return found.arguments[0] if isinstance(found, Call) else found
+        found = self.translate(node)
+        if isinstance(found, Literal) and found.value is None:
+            return null(Type(BOOL))
+        if found.type.kind != BOOL:
+            with at(node, self.sql):
+                raise Refused(f"{article(found.type.kind)} as a condition", rule=CONDITION, do="compare it with a value")
+        return found
 
     def all(self, nodes: Sequence[exp.Expr]) -> list[Expression]:
         return [self.translate(one) for one in nodes]
@@ -103,7 +107,7 @@ def refusal(node: exp.Expr) -> Refused:
     """The refusal of a construct, with the nearest form."""
     for kind, (what, nearest) in NEAREST.items():
         if isinstance(node, kind):
-            return Refused(what, do=nearest)
+            return Refused(f"{what} is not supported", do=nearest)
     name = node.name if isinstance(node, exp.Anonymous) else node.key.upper()
     return Refused(f"{name} is not supported: {shortened(node)}", do="docs/reference/sql.md lists what is")
 
@@ -189,6 +193,8 @@ def _is(into: Expressions, node: exp.Is) -> Expression:
     what = into.translate(node.this)
     if isinstance(node.expression, exp.Null):
         return call("is_null", what)
+    if isinstance(node.expression, exp.Not) and isinstance(node.expression.this, exp.Null):
+        return call("not", call("is_null", what))
     if isinstance(node.expression, exp.Boolean):
         held = what if node.expression.this else call("not", what)
         return call("coalesce", held, boolean(False))
@@ -202,7 +208,7 @@ def _between(into: Expressions, node: exp.Between) -> Expression:
 
 def _in(into: Expressions, node: exp.In) -> Expression:
     if node.args.get("query") or node.args.get("unnest") or node.args.get("field"):
-        raise Refused("IN with a subquery", do="JOIN the subquery on its column, or list the values: IN ('a', 'b')")
+        raise Refused("IN with a subquery is not supported", do="JOIN the subquery on its column, or list the values: IN ('a', 'b')")
     value = into.translate(node.this)
     equal = [call("eq", value, one) for one in into.all(node.expressions)]
     return call("or", *equal) if len(equal) > 1 else equal[0]
@@ -315,6 +321,7 @@ NEAREST: dict[type[Any], tuple[str, str]] = {
     exp.Year: ("a part of a date", "compare with dates, or declare the year as a column of its own"),
     exp.Month: ("a part of a date", "compare with dates, or declare the month as a column of its own"),
     exp.Median: ("MEDIAN", "count values below declared cut points: COUNT(*) FILTER (WHERE x < 10)"),
+    exp.PercentileCont: ("QUANTILE_CONT", "count values below declared cut points: COUNT(*) FILTER (WHERE x < 10)"),
     exp.Quantile: ("QUANTILE", "count values below declared cut points: COUNT(*) FILTER (WHERE x < 10)"),
     exp.Stddev: ("STDDEV", "take SUM(x), SUM(x * x) and COUNT(x); the recipient finishes the arithmetic"),
     exp.Variance: ("VARIANCE", "take SUM(x), SUM(x * x) and COUNT(x); the recipient finishes the arithmetic"),
@@ -327,6 +334,5 @@ NEAREST: dict[type[Any], tuple[str, str]] = {
     exp.Lower: ("LOWER on text", "declare the values as they stand, or derive the column in the owner's own file"),
     exp.Upper: ("UPPER on text", "declare the values as they stand, or derive the column in the owner's own file"),
     exp.Rand: ("RANDOM", "nothing here is random"),
-    exp.Star: ("* here", "name the columns"),
 }
 """What people write that is refused, in words, and the nearest supported form."""

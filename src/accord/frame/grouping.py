@@ -53,7 +53,7 @@ class Grouping:
     def build(self, keys: Sequence[exp.Expr], searched: Sequence[exp.Expr]) -> tuple[Node, Pairs]:
         """The grouped table, and what each key and aggregate becomes in it."""
         names = self._keyed(keys)
-        wanted = [self._wanted(one) for one in _aggregates(searched)]
+        wanted = [self._wanted(one) for one in aggregates_of(searched)]
         distinct = {one.distinct.name for one in wanted if one.distinct}
         if len(distinct) > 1:
             what = f"COUNT(DISTINCT …) of {len(distinct)} columns in one SELECT"
@@ -193,12 +193,13 @@ def _counted(argument: Expression | None) -> Expression | None:
     return argument if argument is not None and argument.type.nullable else None
 
 
-def _aggregates(searched: Sequence[exp.Expr]) -> list[exp.Expr]:
-    """The distinct outermost aggregates of some expressions, each with its FILTER. Raises Refused for one inside a window."""
+def aggregates_of(searched: Sequence[exp.Expr]) -> list[exp.Expr]:
+    """The distinct outermost aggregates of some expressions, each with its FILTER; not those of windows and subqueries."""
     found: list[exp.Expr] = []
     for expression in searched:
         for node in expression.find_all(*FUNCTIONS):
             whole = node.parent if isinstance(node.parent, exp.Filter) else node
-            if whole not in found and not whole.find_ancestor(exp.Window, *FUNCTIONS):
+            nested = whole.find_ancestor(exp.Window, *FUNCTIONS) or node.parent_select is not expression.parent_select
+            if whole not in found and not nested:
                 found.append(whole)
     return found

@@ -12,21 +12,23 @@ from accord.base.errors import Refused
 
 @contextmanager
 def at(node: exp.Expr, sql: str) -> Iterator[None]:
-    """A refusal raised within gets the node's place, unless it has a more exact one."""
+    """A refusal raised within gets the node's place, unless it has a more exact one. A node without a place leaves it to those around."""
     try:
         yield
     except Refused as error:
-        if error.where:
+        where = "" if error.where else place(node, sql)
+        if not where:
             raise
-        raise Refused(error.what, where=place(node, sql), rule=error.rule, do=error.do) from None
+        raise Refused(error.what, where=where, rule=error.rule, do=error.do) from None
 
 
 def place(node: exp.Expr, sql: str) -> str:
-    """`line 3, column 14` of the SQL, both from 1; the text of the node itself where it has no place (it came from Ibis)."""
-    starts = [one.meta["start"] for one in node.walk() if "start" in one.meta]
-    if not starts or not sql:
+    """`line 3, column 14` of the SQL, both from 1, or nothing; without SQL (the tree came from Ibis) the text of the node itself."""
+    if not sql:
         return shortened(node)
-    start = min(starts)
+    start = min((one.meta["start"] for one in node.walk() if "start" in one.meta), default=None)
+    if start is None:
+        return ""
     line = sql.count("\n", 0, start) + 1
     return f"line {line}, column {start - (sql.rfind(chr(10), 0, start) + 1) + 1}"
 

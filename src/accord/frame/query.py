@@ -11,7 +11,7 @@ from sqlglot import exp
 from accord.base.errors import Refused
 from accord.base.names import fresh_name
 from accord.frame.expressions import Expressions
-from accord.frame.grouping import FUNCTIONS, Grouping
+from accord.frame.grouping import Grouping, aggregates_of
 from accord.frame.places import at, shortened
 from accord.plan.catalog import Catalog, TableInfo
 from accord.plan.expression import ColumnRef, Expression, columns_of
@@ -28,9 +28,7 @@ CLAUSES_REFUSED = {
     "offset": ("OFFSET", "leave it out: the number of rows that a release has is public and fixed"),
     "qualify": ("QUALIFY", "compute the aggregate with GROUP BY and JOIN it back"),
     "windows": ("WINDOW", "compute the aggregate with GROUP BY and JOIN it back"),
-    "laterals": ("LATERAL", "JOIN a subquery in FROM"),
     "sample": ("USING SAMPLE", "leave it out: nothing here is random"),
-    "pivots": ("PIVOT", "SUM(…) FILTER (WHERE …) for each column"),
 }
 """Clauses that are refused, in words, and the nearest supported form."""
 
@@ -67,17 +65,17 @@ class Query:
     def _require_clauses(self, tree: exp.Select, nested: bool) -> None:
         for key, value in tree.args.items():
             if value and key in CLAUSES_REFUSED:
-                with at(value if isinstance(value, exp.Expr) else tree, self.sql):
-                    raise Refused(CLAUSES_REFUSED[key][0], do=CLAUSES_REFUSED[key][1])
+                with at(tree, self.sql), at(value if isinstance(value, exp.Expr) else tree, self.sql):
+                    raise Refused(f"{CLAUSES_REFUSED[key][0]} is not supported", do=CLAUSES_REFUSED[key][1])
             if value and key not in CLAUSES:
                 with at(tree, self.sql):
                     raise Refused(f"{key.strip('_').upper()} is not supported", do="docs/reference/sql.md lists what is")
         if nested and tree.args.get("order"):
             with at(tree.args["order"], self.sql):
-                raise Refused("ORDER BY in a subquery", do="move it to the outermost SELECT")
+                raise Refused("ORDER BY in a subquery is not supported", do="move it to the outermost SELECT")
         if (recursive := tree.args.get("with_")) and recursive.args.get("recursive"):
             with at(recursive, self.sql):
-                raise Refused("WITH RECURSIVE", do="write the steps out")
+                raise Refused("WITH RECURSIVE is not supported", do="write the steps out")
 
     def _select(self, tree: exp.Select) -> Node:
         source = self._from(tree)
@@ -114,9 +112,12 @@ class Query:
     def _source(self, item: exp.Expr) -> Source:
         """A table, CTE or subquery of FROM."""
         with at(item, self.sql):
-            if isinstance(item, exp.Subquery):
+            more = [key for key, value in item.args.items() if value and key not in ("this", "alias")]
+            if "pivots" in more:
+                raise Refused("PIVOT is not supported", do="SUM(…) FILTER (WHERE …) for each column")
+            if isinstance(item, exp.Subquery) and not more:
                 node = self.whole(item.this, nested=True)
-            elif isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier) and not item.args.get("joins"):
+            elif isinstance(item, exp.Table) and isinstance(item.this, exp.Identifier) and not more:
                 node = self._table(item.name)
             else:
                 rule = "tables, subqueries and names of WITH"
@@ -138,10 +139,10 @@ class Query:
         side, kind = join.side or "", join.kind or ""
         if join.method or kind not in ("", "INNER", "CROSS", "OUTER") or join.args.get("match_condition"):
             what = " ".join(filter(None, (join.method, side, kind)))
-            raise Refused(f"{what} JOIN", rule="inner, left, right and cross", do="JOIN … USING (columns)")
+            raise Refused(f"{what} JOIN is not supported", rule="inner, left, right and cross", do="JOIN … USING (columns)")
         if side == "FULL":
             raise Refused(
-                "FULL JOIN",
+                "FULL JOIN is not supported",
                 rule="which rows are unmatched is secret, so the rows must be known beforehand",
                 do="LEFT JOIN both tables to a grid of the declared domains: FROM domain LEFT JOIN a USING (key) LEFT JOIN b USING (key)",
             )
@@ -204,11 +205,16 @@ class Query:
     def _grouped(self, tree: exp.Select, node: Node, below: Expressions) -> tuple[Node, Expressions]:
         group, having = tree.args.get("group"), tree.args.get("having")
         searched = [*(one.unalias() for one in tree.expressions), *([having.this] if having else [])]
-        if not group and not having and not any(list(one.find_all(*FUNCTIONS)) for one in searched):
+        if not group and not having and not aggregates_of(searched):
             return node, below
-        if group and any(value for key, value in group.args.items() if key != "expressions"):
+        forms = (exp.Rollup, exp.Cube, exp.GroupingSets)
+        if group and (any(value for key, value in group.args.items() if key != "expressions") or group.find(*forms)):
             with at(group, self.sql):
-                raise Refused("this form of GROUP BY", rule="a list of columns or expressions", do="write one query for each grouping")
+                raise Refused(
+                    "this form of GROUP BY is not supported",
+                    rule="a list of columns or expressions",
+                    do="write one query for each grouping",
+                )
         keys = [_bare(one) for one in group.expressions] if group else []
         aliases = [(one.unalias(), one.alias_or_name) for one in tree.expressions]
         grouping = Grouping(node, below, self.catalog, aliases)
@@ -239,8 +245,8 @@ def _output(tree: exp.Select, by: exp.Expr) -> str | None:
 
 def _refused_statement(tree: exp.Expr) -> Refused:
     if isinstance(tree, exp.SetOperation):
-        return Refused(f"{tree.key.upper()} of queries", do="GROUP BY over one table, or release two tables")
-    return Refused(f"{tree.key.upper()} statement", rule="a study asks with SELECT", do="write a SELECT")
+        return Refused(f"{tree.key.upper()} of queries is not supported", do="GROUP BY over one table, or release two tables")
+    return Refused(f"a {tree.key.upper()} statement", rule="a study asks with SELECT", do="write a SELECT")
 
 
 def _bare(node: exp.Expr) -> exp.Expr:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 
 import sqlglot
 from sqlglot import exp
@@ -35,8 +36,9 @@ def parse(sql: str) -> exp.Expr:
         statements = [one for one in sqlglot.parse(sql, dialect="duckdb") if one is not None]
     except ParseError as error:
         found = error.errors[0]
-        near = f" near {found['highlight']!r}" if found.get("highlight") else ""
-        where = f"line {found['line']}, column {found['col']}"
+        word = found.get("highlight") or ""
+        near = f" near {word!r}" if word else ""
+        where = f"line {found['line']}, column {max(found['col'] - len(word) + 1, 1)}"
         raise Refused(f"this is no SQL{near}", where=where, do="check the spelling there") from None
     except TokenError as error:
         raise Refused(f"this is no SQL: {str(error).splitlines()[0]}", do="check quotes and comments") from None
@@ -60,16 +62,36 @@ def tree_to_plan(
 
 def _qualified(tree: exp.Expr, catalog: Catalog, named: Mapping[str, Node], sql: str) -> exp.Expr:
     _require_tables(tree, catalog, named, sql)
+    _require_joins(tree, sql)
     held: dict[str, TableInfo | Node] = {**catalog.tables, **catalog.publics, **named}
-    schema: dict[str, object] = {name.lower(): _columns(one) for name, one in held.items()}
+    schema = {name.lower(): _columns(one) for name, one in held.items()}
+    known: dict[str, object] = dict(schema)
     try:
-        return qualify(tree, schema=schema, dialect="duckdb", quote_identifiers=False)
+        return qualify(tree, schema=known, dialect="duckdb", quote_identifiers=False)
     except OptimizeError as error:
-        message = str(error)
-        found = _PLACE.search(message)
-        where = f"line {found[1]}, column {found[2]}" if found else ""
-        do = "name a column that the tables of FROM have, with its table"
-        raise Refused(_PLACE.sub("", message).rstrip(". "), where=where, do=do) from None
+        of_from = {table.name.lower() for table in tree.find_all(exp.Table)}
+        raise _unresolved(str(error), {name: columns for name, columns in schema.items() if name in of_from}) from None
+
+
+def _unresolved(message: str, schema: Mapping[str, dict[str, str]]) -> Refused:
+    """What sqlglot says of a column that it cannot find, as ours: none has it, or several have it."""
+    found, name = _PLACE.search(message), (re.search(r"'([^']+)'", message) or [message, message])[1]
+    where = f"line {found[1]}, column {max(int(found[2]) - len(name) + 1, 1)}" if found else ""
+    having = [table for table, columns in schema.items() if name.lower() in columns]
+    if len(having) > 1:
+        do = f"write it with its table, as in {having[0]}.{name}"
+        return Refused(f"it is not clear which table's column {name!r} is", where=where, rule=f"{', '.join(having)} have it", do=do)
+    near = get_close_matches(name.lower(), sorted({one for columns in schema.values() for one in columns}), 1, 0.5)
+    do = f"did you mean {near[0]}?" if near else "name a column that the tables of FROM have"
+    return Refused(f"no column {name!r} here", where=where, do=do)
+
+
+def _require_joins(tree: exp.Expr, sql: str) -> None:
+    """Raises Refused for NATURAL JOIN, of which nothing is left after qualification."""
+    for join in tree.find_all(exp.Join):
+        if join.method == "NATURAL":
+            with at(join, sql):
+                raise Refused("NATURAL JOIN is not supported", rule="what a join compares stands in the SQL", do="JOIN … USING (columns)")
 
 
 def _columns(one: TableInfo | Node) -> dict[str, str]:

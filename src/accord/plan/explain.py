@@ -112,10 +112,9 @@ def _who_learns(releases: Sequence[Told], catalog: Catalog, servers: Sequence[st
     if owners:
         lines.append(f"- Nobody else learns anything of the data of {_and(owners)}: no row of it leaves its owner except as secret shares.")
     who = f"The servers {_and(servers)} learn" if servers else "The three servers learn"
-    lines.append(
-        f"- {who} no value: each holds random-looking shares, and any one of them alone learns nothing. Two of them together, if they broke "
-        "their agreement, could reconstruct what was shared."
-    )
+    alone = "each holds random-looking shares, and any one of them alone learns nothing"
+    together = "Two of them together, if they broke their agreement, could reconstruct what was shared"
+    lines.append(f"- {who} no value: {alone}. {together}.")
     return tuple(lines)
 
 
