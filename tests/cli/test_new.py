@@ -153,6 +153,22 @@ def test_a_column_without_a_name_for_sql_is_left_out_and_says_what_to_do(accord,
     assert '# "Monthly wage (EUR)" is left out: rename it' in (files / "wages" / "study.toml").read_text()
 
 
+@pytest.mark.parametrize(
+    ("cells", "hint"),
+    [
+        ("2840,50\n1999,00\n2840,50\n1999,00\n", "numbers with a decimal comma: export them with a point, or they cannot be computed with"),
+        ("1 200\n12 000.5\n1 200\n3 100 200\n", "numbers with separated thousands: export them plain, or they cannot be computed with"),
+        ("31.01.2027\n1.2.2027\n5.3.2027\n6.3.2027\n", "days: write them as 2027-01-31, or they cannot be compared"),
+    ],
+)
+def test_what_spreadsheets_do_to_numbers_and_days_is_pointed_out(accord, files, cells, hint):
+    for party in ("north", "south"):
+        (files / f"{party}.csv").write_text("sector;wage\n" + "".join(f"care;{cell}\n" for cell in cells.splitlines()))
+    said = accord("new", "wages", "--owner", "north=north.csv", "--owner", "south=south.csv")
+    assert said.code == 0, said.err
+    assert f"  north.csv wage, south.csv wage: REVIEW: these look like {hint}; now " in said.out
+
+
 BOTH = ("--owner", "north=north.csv", "--owner", "south=south.csv")
 
 

@@ -67,3 +67,18 @@ def test_a_table_in_a_pipe_is_never_cut_and_holds_no_markup(capsys):
 @pytest.mark.parametrize(("size", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_234_567, "1.2 MB"), (5 * 10**12, "5000.0 GB")])
 def test_amounts_are_for_people(size, text):
     assert screen.amount(size) == text
+
+
+def test_a_text_wraps_on_a_terminal_and_nowhere_else(monkeypatch, capsys):
+    text = "HEAD\n- " + "word " * 30 + "\n    SELECT x\n"
+    screen.show_text(text)
+    assert capsys.readouterr().out == text.rstrip() + "\n"
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setenv("COLUMNS", "40")
+    screen.show_text(text)
+    lines = terminal.getvalue().splitlines()
+    assert max(map(len, lines)) <= 40
+    assert [lines[0], lines[-1]] == ["HEAD", "    SELECT x"]
+    assert lines[1].startswith("- word") and all(line.startswith("  word") for line in lines[2:-1])
+    assert terminal.getvalue().split() == text.split(), "wrapping changes no word"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from accord.base.errors import Refused
 from accord.cli.places import locate
-from accord.cli.screen import console, grid
+from accord.cli.screen import console, grid, show_text
 from accord.node.folder import open_folder
 from accord.node.session import Session, open_study
 from accord.study import consortium, keys
@@ -37,7 +37,7 @@ def make_keys(place: Path, parties: list[str]) -> None:
 
 def explain(place: Path) -> None:
     """The explanation as it would be signed."""
-    print(open_study(locate(place).study).explanation.text.rstrip())
+    show_text(open_study(locate(place).study).explanation.text)
 
 
 def sign(place: Path, parties: list[str], all_local: bool, yes: bool) -> None:
@@ -98,7 +98,7 @@ def _signers(session: Session, parties: list[str], all_local: bool) -> list[str]
 
 
 def _show(session: Session, agreement: Agreement, signers: list[str]) -> None:
-    print(session.explanation.text.rstrip())
+    show_text(session.explanation.text)
     print(f"\n{RULE}\nYour signature covers exactly this text and what it describes:")
     for name, value in agreement.document().items():
         print(f"  {name:<12} {_grouped(value)}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from accord.base.errors import Refused
 from accord.base.limits import ROWS_MAX, SERVERS
 from accord.base.names import party_name
+from accord.cli.notes import review
 from accord.cli.template import StudyDraft, TableDraft, study_toml
 from accord.data.infer import CATEGORY_VALUES_PROPOSED_MAX, Proposal, infer
 from accord.data.read import connect, load, open_source, quoted
@@ -185,14 +186,8 @@ def _notes(parts: Sequence[Part]) -> dict[str, list[str]]:
     """Each thing to review, and the columns of which files it is about."""
     notes: dict[str, list[str]] = {}
     for part in parts:
-        for column, note in part.proposal.notes.items():
-            notes.setdefault(_note(part, column, note), []).append(f"{part.path.name} {column}")
+        kinds = {column.name: column.kind for column in part.proposal.schema.columns}
+        for column in part.proposal.notes:
+            texts = part.texts(column) if kinds.get(column) in ("text key", "category") else set()
+            notes.setdefault(review(part.proposal, column, texts), []).append(f"{part.path.name} {column}")
     return notes
-
-
-def _note(part: Part, column: str, note: str) -> str:
-    if column not in part.proposal.left_out or note.startswith("left out: another"):
-        return note
-    plain = re.sub(r"\W+", "_", column, flags=re.ASCII).strip("_").lower()
-    name = plain if plain[:1].isalpha() else f"column_{plain}".rstrip("_")
-    return f"left out: no name for SQL; rename it in the file's header, such as {name}, and begin anew"

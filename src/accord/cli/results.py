@@ -7,7 +7,7 @@ from pathlib import Path
 
 from accord.base.errors import Refused
 from accord.cli.places import locate
-from accord.cli.screen import Phases, amount, console
+from accord.cli.screen import Phases, amount, console, show_text
 from accord.node.session import Session, open_study
 from accord.release.seal import ReleasedTable
 from accord.study import document
@@ -78,7 +78,7 @@ def verify(receipt: Path, study: Path | None) -> None:
     print(f"run {checked.run}: the receipt holds")
     print(f"signed by {', '.join(sorted(signers))}: study, consortium, plan and explanation")
     print(f"computed by {', '.join(servers)}: they state the same inputs and checks")
-    print(f"it proves {PROVES}")
+    show_text(f"it proves {PROVES}")
 
 
 def _verify_file(session: Session, path: Path) -> Receipt:

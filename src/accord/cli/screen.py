@@ -5,7 +5,9 @@ Colours and moving bars are for terminals; a file or a pipe gets plain lines tha
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from types import TracebackType
 from typing import IO, Self
@@ -15,6 +17,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+READABLE_COLUMNS = 110
 PLAIN_COLUMNS = 10_000
 """The width of a pipe: wide enough that no table is cut."""
 
@@ -29,9 +32,23 @@ PHASES = {
 
 
 def console(stream: IO[str] | None = None) -> Console:
-    """A console on a stream (default: standard output)."""
+    """A console on a stream (default: standard output). Words wrap at a terminal's edge; elsewhere no line is broken."""
     file = stream or sys.stdout
-    return Console(file=file, highlight=False, soft_wrap=True, width=None if file.isatty() else PLAIN_COLUMNS)
+    return Console(file=file, highlight=False, soft_wrap=not file.isatty(), width=None if file.isatty() else PLAIN_COLUMNS)
+
+
+def show_text(text: str) -> None:
+    """A text for reading. On a terminal, words wrap under the beginning of their line; elsewhere it is printed as it is."""
+    lines = text.rstrip().splitlines()
+    if sys.stdout.isatty():
+        width = min(shutil.get_terminal_size().columns, READABLE_COLUMNS)
+        lines = [_wrapped(line, width) for line in lines]
+    print("\n".join(lines))
+
+
+def _wrapped(line: str, width: int) -> str:
+    indent = " " * (len(line) - len(line.lstrip(" -")))
+    return textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def grid(heads: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[str] = ()) -> Table:
