@@ -17,7 +17,7 @@ from accord.plan.tidy import tidy_projections
 
 Rule = Callable[[Node, Catalog], Node]
 
-RULES: tuple[Rule, ...] = (push_filters, lift_to_owners, prune_columns, fold_publics, share_inputs, tidy_projections)
+RULES: tuple[Rule, ...] = (push_filters, lift_to_owners, prune_columns, fold_publics, tidy_projections, share_inputs)
 """Each keeps names, order and types of the columns, and the rows; `verify` checks the first after each, tests the second."""
 
 

@@ -13,6 +13,7 @@ from accord.plan.lift import require_domain
 from accord.plan.local_sql import local_sql
 from accord.plan.nodes import Aggregate, Concatenate, Field, Input, Join, Local, Node, Project, Sort
 from accord.plan.rewrite import bottom_up, substituted
+from accord.plan.tidy import changes_nothing
 from accord.plan.types import TEXT
 from accord.plan.typing import column, domain
 
@@ -64,7 +65,8 @@ class _Share:
         inner, above = _apart(below, keys)
         public = frozenset(name for name, expression in inner.columns if isinstance(expression, ColumnRef) and expression.name in keys)
         shared = self._inputs(inner, public | (wanted & {name for name, _ in inner.columns}))
-        return Project(shared, above)
+        outer = Project(shared, above)
+        return shared if changes_nothing(outer) else outer
 
     def _inputs(self, below: Node, wanted: Names) -> Node:
         for one in below.fields:

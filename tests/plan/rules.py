@@ -1,0 +1,101 @@
+"""Plans as text, and what each rule of placement makes of a question. Write the fixtures anew with: python -m tests.plan.rules"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from accord.frame.sql import to_plan
+from accord.plan.nodes import Input, Node, Public, Scan
+from accord.plan.place import RULES, place
+from accord.plan.steps import sentence
+from tests.plan.worlds import CATALOG
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+QUESTIONS: dict[str, tuple[str, ...]] = {
+    "push_filters": (
+        "SELECT s.n FROM sales s JOIN area a USING (region) WHERE s.n > 1 AND a.rank < 3 AND s.n + a.rank = 4",
+        "SELECT a.region, c FROM area a, (SELECT region AS r, COUNT(*) AS c FROM sales GROUP BY region) WHERE r = a.region AND r <> 'west'",
+        "SELECT a.region, n FROM area a LEFT JOIN (SELECT region, COUNT(*) AS n FROM sales GROUP BY region) s USING (region) WHERE n > 3",
+        "SELECT double FROM (SELECT n * 2 AS double, region FROM sales) WHERE double > 2 AND region = 'north'",
+        "WITH s AS (SELECT region, n FROM sales) SELECT a.n FROM s a JOIN s b USING (region) WHERE a.n > 2",
+    ),
+    "lift_to_owners": (
+        "SELECT amount FROM sales WHERE n > 1",
+        "SELECT region, SUM(amount) AS s, COUNT(*) AS c FROM sales GROUP BY region",
+        "SELECT shop, region, SUM(amount) AS s FROM sales GROUP BY shop, region",
+        "SELECT rank, MAX(pay) AS p FROM staff JOIN area USING (region) GROUP BY rank",
+        "SELECT region, c, rank FROM (SELECT region, COUNT(*) AS c FROM sales GROUP BY region) JOIN area USING (region)",
+        "SELECT shop, n, SUM(weight) AS w FROM sales JOIN shipped USING (shop, n) GROUP BY shop, n",
+        "SELECT a.region, pay FROM area a LEFT JOIN staff USING (region)",
+    ),
+    "prune_columns": (
+        "SELECT COUNT(*) AS c FROM sales WHERE amount > 1",
+        "SELECT s FROM (SELECT region, SUM(amount) AS s, MAX(price) AS m FROM sales GROUP BY region)",
+        "SELECT region, double FROM (SELECT region, n * 2 AS double, n * 3 AS triple FROM sales) JOIN staff USING (region)",
+    ),
+    "fold_publics": (
+        "SELECT a.region, b.rank FROM area a CROSS JOIN area b WHERE a.rank < b.rank",
+        "SELECT region, rank + 1 AS next, pay FROM area JOIN (SELECT region, MAX(pay) AS pay FROM staff GROUP BY region) USING (region)",
+    ),
+    "share_inputs": (
+        "SELECT amount FROM sales WHERE n > 1",
+        "SELECT shop, region, SUM(amount) AS s FROM sales GROUP BY shop, region",
+        "SELECT n // 2 AS half, c FROM (SELECT n, COUNT(*) AS c FROM sales GROUP BY n)",
+        "SELECT rank, SUM(pay) AS p FROM area a LEFT JOIN staff s USING (region) GROUP BY rank",
+    ),
+    "tidy_projections": (
+        "SELECT region AS r, c + 1 AS d FROM (SELECT region, c FROM (SELECT region, COUNT(*) AS c FROM sales GROUP BY region))",
+    ),
+}
+"""For each rule, questions whose plans it changes."""
+
+
+def outline(node: Node, depth: int = 0) -> str:
+    """The plan from its result down, a step a line; public columns carry a star."""
+    columns = ", ".join(f"{one.name}{'*' if one.public else ''}" for one in node.fields)
+    lines = f"{'  ' * depth}{type(node).__name__}{_what(node)} -> {columns}\n"
+    if isinstance(node, Input):
+        lines += "".join(f"{'  ' * depth}  | {line}\n" for line in node.sql.splitlines())
+    return lines + "".join(outline(one, depth + 1) for one in node.inputs)
+
+
+def _what(node: Node) -> str:
+    if isinstance(node, Scan):
+        return f" {node.table}"
+    if isinstance(node, Public):
+        return f" of {len(node.rows)} rows" if node.name.startswith("public_") else f" {node.name}"
+    if isinstance(node, Input):
+        keys = " × ".join(f"{name} {list(values)}" for name, values in node.keys)
+        return f" of {node.owner}: {keys or 'no key'}, {node.slots} rows each"
+    if type(node).__name__ == "Local":
+        return ""
+    return f": {sentence(node, ['it', 'the other'] if len(node.inputs) < 3 else [f'part {at + 1}' for at, _ in enumerate(node.inputs)])}"
+
+
+def steps(sql: str) -> dict[str, tuple[Node, Node]]:
+    """Each rule's plan before and after."""
+    before = to_plan(sql, CATALOG)
+    seen: dict[str, tuple[Node, Node]] = {}
+    last = [before]
+
+    def hear(name: str, after: Node) -> None:
+        seen[name] = (last[-1], after)
+        last.append(after)
+
+    place(before, CATALOG, hear)
+    return seen
+
+
+def fixture(rule: str) -> str:
+    """The text of a rule's fixture: question, plan before, plan after."""
+    parts = []
+    for sql in QUESTIONS[rule]:
+        before, after = steps(sql)[rule]
+        parts.append(f"{sql}\n\nbefore\n{outline(before, 1)}after\n{outline(after, 1)}")
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    for rule in RULES:
+        (FIXTURES / f"{rule.__name__}.txt").write_text(fixture(rule.__name__), encoding="utf-8")
