@@ -2,8 +2,9 @@
 
 study.toml  consortium.toml  approvals/PARTY.json     shared with everybody
 parties/PARTY/keys.private.json  tls.pem  party.toml  the party's own: keys, where its data lies
-parties/PARTY/ledger.jsonl  attempts.log
-runs/RUN/…                                            inbox, sealed results, statements, receipt of a run
+parties/PARTY/ledger.jsonl  attempts.log              what it took part in; which attempts it has spent
+parties/PARTY/openings/RUN.json                       an owner's: what shows that a run's inputs are what it committed to
+runs/RUN/…                                            sealed results, the servers' statements and the receipt of a run
 """
 
 from __future__ import annotations
@@ -31,14 +32,24 @@ class PartyFolder:
     path: Path
     name: str
 
+    def make(self) -> None:
+        """Make the folder, for its party's eyes alone (mode 700)."""
+        self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
     def keys(self) -> keys.PartyKeys:
         return keys.load(self.path)
 
     def ledger(self) -> Ledger:
         return Ledger(self.path)
 
+    def openings(self, run: str) -> Path:
+        """Where an owner keeps the openings of its commitments in a run: they let it show what it put in, and nobody else test a guess."""
+        return self.path / "openings" / f"{run}.json"
+
     def data(self) -> dict[str, Path]:
         """The party's file for each table that it owns, from `party.toml`; paths are relative to the party's folder."""
+        if not (self.path / PARTY_FILE).exists():
+            return {}
         fields = Fields(read_toml(self.path / PARTY_FILE), f"{self.name}/{PARTY_FILE}")
         tables = fields.take("data", dict, {})
         fields.done()
@@ -46,7 +57,7 @@ class PartyFolder:
 
     def write_data(self, tables: dict[str, Path]) -> None:
         """Write `party.toml`."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        self.make()
         lines = ["# Where this party's tables lie. This file stays with the party.", "[data]"]
         lines += [f"{table} = {canonical.encode(str(place)).decode()}" for table, place in tables.items()]
         (self.path / PARTY_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
@@ -90,7 +101,7 @@ class StudyFolder:
     def runs(self) -> list[str]:
         """Run ids, oldest first."""
         folder = self.path / "runs"
-        return sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+        return sorted(one.name for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
 
 
 def open_folder(path: Path) -> StudyFolder:

@@ -10,6 +10,7 @@ from typing import Any
 
 from accord.base.errors import Refused
 from accord.node.compiled import Compiled
+from accord.node.folder import PartyFolder
 from accord.study.ledger import Entry, Ledger
 
 ANSWERED = "answered"
@@ -33,10 +34,11 @@ def answers(compiled: Compiled, versions: Mapping[str, str]) -> list[dict[str, A
 def require_unanswered(ledger: Ledger, compiled: Compiled, versions: Mapping[str, str], run: str) -> None:
     """Raises Refused where a cell of a `once` release was answered for the same data; otherwise writes down that it is answered now.
 
-    An attempt of the same study that released nothing does not count: what it would have answered, it answers now.
+    A run that released nothing does not count: what it would have answered may be answered now.
     """
     withdrawn = {entry.facts["run"] for entry in ledger.find(WITHDRAWN)}
-    for sheet in answers(compiled, versions):
+    sheets = [sheet for sheet in answers(compiled, versions) if sheet["versions"]]
+    for sheet in sheets:
         for entry in ledger.find(ANSWERED):
             if _overlap(sheet, entry) and entry.facts["run"] not in {run, *withdrawn}:
                 raise Refused(
@@ -45,13 +47,16 @@ def require_unanswered(ledger: Ledger, compiled: Compiled, versions: Mapping[str
                     rule="each cell is answered once per data version",
                     do="open that run's result; a new version of the data may be asked again",
                 )
+    for sheet in sheets:
         ledger.append(ANSWERED, {**sheet, "run": run})
 
 
-def withdraw(ledger: Ledger, run: str) -> None:
-    """Write down that a run released nothing."""
-    if ledger.find(ANSWERED, run=run):
+def withdraw(party: PartyFolder, run: str) -> None:
+    """Write down that a run in which the party took part released nothing; what the party kept for it goes."""
+    ledger = party.ledger()
+    if any(entry.facts.get("run") == run for entry in ledger.entries) and not ledger.find(WITHDRAWN, run=run):
         ledger.append(WITHDRAWN, {"run": run})
+    party.openings(run).unlink(missing_ok=True)
 
 
 def _overlap(sheet: Mapping[str, Any], entry: Entry) -> bool:

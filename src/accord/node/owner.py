@@ -1,15 +1,17 @@
 """An owner's part of a run: check its data, take the local steps, and hand each server its sealed share.
 
-Before anything is shared the owner looks at its ledger: a cell that was answered is not answered again for the same data.
+Before anything is sealed the owner looks at its ledger: a cell that was answered is not answered again for the same data.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from accord.base import canonical
 from accord.base.errors import Refused
 from accord.data.commitment import commit, data_version
 from accord.data.encode import LocalField
@@ -27,12 +29,12 @@ from accord.study.document import Study
 
 @dataclass(frozen=True)
 class Prepared:
-    """One input on its way: its bytes for each server by party name, and what the owner's ledger keeps of it."""
+    """One input on its way: its bytes for each server by party name, its commitment, and the opening that stays with the owner."""
 
     name: str
     envelopes: Mapping[str, bytes]
     commitment: bytes
-    opening: bytes
+    opening: bytes = field(repr=False)
 
 
 def owned_tables(study: Study, folder: PartyFolder) -> dict[str, OwnedTable]:
@@ -64,26 +66,36 @@ def local_columns(compiled: Compiled, folder: PartyFolder, done: Callable[[str],
 
 
 def prepare(compiled: Compiled, consortium: Consortium, folder: PartyFolder, run: str, done: Callable[[str], None]) -> list[Prepared]:
-    """Check, compute, commit and seal; writes what was shared, and the cells that it answers, into the owner's ledger.
+    """Check, compute, commit and seal; the owner's ledger then says which cells are answered and what was shared.
 
-    Raises BadData or Refused before anything is sealed.
+    The openings of the commitments stay in the owner's folder. Raises BadData or Refused before anything is sealed.
     """
-    versions = {name: data_version(table.path, folder.keys().salt) for name, table in owned_tables(compiled.study, folder).items()}
-    require_unanswered(folder.ledger(), compiled, versions, run)
-    keys = folder.keys()
+    keys, ledger = folder.keys(), folder.ledger()
     columns = local_columns(compiled, folder, done)
+    versions = {name: data_version(table.path, keys.salt) for name, table in owned_tables(compiled.study, folder).items()}
+    require_unanswered(ledger, compiled, versions, run)
+    encryption = [consortium.keys_of(place.party).encryption for place in consortium.servers]
     prepared = []
     for one in columns:
         commitment, opening = commit(one)
-        sealed = share_out(
-            one, [consortium.keys_of(place.party).encryption for place in consortium.servers], package_context(compiled, one.name, run)
-        )
+        sealed = share_out(one, encryption, package_context(compiled, one.name, run))
         envelopes = {
             place.party: close(keys, one.name, run, place.party, commitment, body)
             for place, body in zip(consortium.servers, sealed, strict=True)
         }
         prepared.append(Prepared(one.name, envelopes, commitment, opening))
+    _keep_openings(folder, run, prepared)
+    commitments = {one.name: one.commitment.hex() for one in prepared}
+    ledger.append("shared", {"run": run, "study": compiled.study.digest.hex(), "role": "owner", "inputs": commitments})
     return prepared
+
+
+def _keep_openings(folder: PartyFolder, run: str, prepared: Iterable[Prepared]) -> None:
+    path = folder.openings(run)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(canonical.encode({one.name: one.opening.hex() for one in prepared}) + b"\n")
 
 
 def local_step(node: Input) -> LocalStep:

@@ -1,30 +1,40 @@
 """Three server processes on this machine: started, listened to, and stopped together.
 
-A run succeeds only if all three say so; when one fails, the others are given a moment to notice and are then ended.
+A run succeeds only if all three say so. When one fails, the others are given a moment to say what they saw, and are then ended; the
+error that is raised is the one that names the cause.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from accord.base import errors
-from accord.base.errors import AccordError, PeerFault
+from accord.base.errors import AccordError, OurFault, PeerFault, Refused
 from accord.base.limits import STOP_TIMEOUT_SECONDS, STUDY_TIMEOUT_SECONDS
 from accord.node.job import Job, Phase, Said, decode_said, encode
 
 Progress = Callable[[Phase], None]
+NOISE_LINES_MAX = 40
+"""How much is kept of what a process wrote that is no message: the end of a trace."""
+
+
+class _Died(PeerFault):
+    """A process that ended without a word."""
 
 
 @dataclass
 class _Server:
-    """One process and what it has said."""
+    """One process, its last words, and whatever else came out of it."""
 
     party: str
     process: subprocess.Popen[bytes]
@@ -32,96 +42,120 @@ class _Server:
     noise: list[bytes] = field(default_factory=list)
 
 
-def run_servers(jobs: Sequence[Job], progress: Progress) -> list[Said]:
-    """Run the jobs as processes; their closing words, in order.
+def run_servers(jobs: Sequence[Job], progress: Progress, kept_open: Iterable[int] = ()) -> list[Said]:
+    """Run the jobs as processes; their closing words, in order. The processes inherit the file descriptors `kept_open`.
 
-    Raises the error of the server that failed first (PeerFault where a process died without a word).
+    Where servers fail, raises the error that tells most: what one refused, else that one died without a word (PeerFault; what it wrote
+    is in the error's notes), else what they say of each other.
     """
     words: queue.Queue[tuple[int, bytes]] = queue.Queue()
-    servers = [_start(number, job, words) for number, job in enumerate(jobs)]
+    servers: list[_Server] = []
     try:
-        _listen(servers, words, progress)
+        for number, job in enumerate(jobs):
+            servers.append(_start(number, job, words, kept_open))
+        failures = _listen(servers, words, progress)
     finally:
         _stop(servers)
+    if failures:
+        raise min(failures, key=_remoteness)
     return [one.end for one in servers if one.end is not None]
 
 
-def _start(number: int, job: Job, words: queue.Queue[tuple[int, bytes]]) -> _Server:
+def _start(number: int, job: Job, words: queue.Queue[tuple[int, bytes]], kept_open: Iterable[int]) -> _Server:
     process = subprocess.Popen(
         [sys.executable, "-m", "accord.node.server"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        pass_fds=[job.listener] if job.listener >= 0 else [],
+        pass_fds=[*kept_open, *([job.listener] if job.listener >= 0 else [])],
     )
-    assert process.stdin is not None
-    process.stdin.write(encode(job))
-    process.stdin.close()
     threading.Thread(target=_read, args=(number, process, words), daemon=True).start()
+    assert process.stdin is not None
+    with contextlib.suppress(BrokenPipeError), process.stdin as told:  # a process that died at once is found by its end
+        told.write(encode(job))
     return _Server(job.party, process)
 
 
 def _read(number: int, process: subprocess.Popen[bytes], words: queue.Queue[tuple[int, bytes]]) -> None:
     assert process.stdout is not None
-    for line in process.stdout:
-        words.put((number, line))
+    with process.stdout as out:
+        for line in out:
+            words.put((number, line))
     process.wait()
     words.put((number, b""))
 
 
-def _listen(servers: list[_Server], words: queue.Queue[tuple[int, bytes]], progress: Progress) -> None:
-    """Until every process has ended. Raises the first error that one of them tells."""
+def _listen(servers: list[_Server], words: queue.Queue[tuple[int, bytes]], progress: Progress) -> list[AccordError]:
+    """Until every process has ended; after a first error only a moment more, and after a refusal none. What went wrong, if anything."""
     running = set(range(len(servers)))
-    while running:
+    failures: list[AccordError] = []
+    deadline = math.inf
+    while running and not any(isinstance(one, Refused) for one in failures):
         try:
-            number, line = words.get(timeout=STUDY_TIMEOUT_SECONDS)
+            number, line = words.get(timeout=max(0.0, min(deadline - time.monotonic(), STUDY_TIMEOUT_SECONDS)))
         except queue.Empty:
-            raise PeerFault("the servers said nothing any more", rule=f"{STUDY_TIMEOUT_SECONDS} seconds at most") from None
-        server = servers[number]
-        if line:
-            _hear(server, line, progress)
-        else:
+            return failures or [PeerFault("the servers said nothing any more", rule=f"{STUDY_TIMEOUT_SECONDS} seconds at most")]
+        failure = _hear(servers[number], line, progress) if line else _died(servers[number])
+        if not line:
             running.discard(number)
-            if server.end is None:
-                raise _died(server)
+        if failure is not None:
+            failures.append(failure)
+            deadline = min(deadline, time.monotonic() + STOP_TIMEOUT_SECONDS)
+    return failures
 
 
-def _hear(server: _Server, line: bytes, progress: Progress) -> None:
+def _remoteness(error: AccordError) -> int:
+    """How far an error is from its cause."""
+    return next(at for at, kind in enumerate((Refused, _Died, OurFault, AccordError)) if isinstance(error, kind))
+
+
+def _hear(server: _Server, line: bytes, progress: Progress) -> AccordError | None:
+    """Take one line in; the error that it tells of, if it does."""
     try:
         said = decode_said(line)
     except msgspec.MsgspecError:
         server.noise.append(line)
-        return
+        return None
     if said.kind == "phase":
         progress(Phase(said.name, said.done, said.total, server.party))
-    elif said.kind == "error":
-        raise _error(server, said)
-    else:
-        server.end = said
+        return None
+    server.end = said
+    return _error(server, said) if said.kind == "error" else None
 
 
 def _error(server: _Server, said: Said) -> AccordError:
     kind = getattr(errors, said.blame, PeerFault)
-    where = said.where if said.where.startswith("server") else f"server {server.party}{', ' if said.where else ''}{said.where}"
+    told_of_peer = kind is PeerFault and said.where.startswith("server")
+    where = f"{server.party} about {said.where}" if told_of_peer else f"server {server.party}{', ' if said.where else ''}{said.where}"
     error: AccordError = kind(said.error, where=where, rule=said.rule, do=said.do)
     return error
 
 
-def _died(server: _Server) -> PeerFault:
-    fault = PeerFault(
-        f"the server process of {server.party} ended in mid-run (exit code {server.process.returncode})",
+def _died(server: _Server) -> PeerFault | None:
+    """The end of a process: an error unless it said so before."""
+    if server.end is not None:
+        return None
+    fault = _Died(
+        f"the server process of {server.party} ended in mid-run ({_exit(server.process)})",
         rule="any fault aborts; nothing was released",
         do="run again: a new attempt takes new keys",
     )
-    for line in server.noise[-40:]:
+    for line in server.noise[-NOISE_LINES_MAX:]:
         fault.add_note(line.decode(errors="replace").rstrip())
     return fault
 
 
+def _exit(process: subprocess.Popen[bytes]) -> str:
+    code = process.wait()
+    return f"exit code {code}" if code >= 0 else f"killed by signal {-code}"
+
+
 def _stop(servers: list[_Server]) -> None:
+    """All processes have ended when this returns."""
+    deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
     for server in servers:
         try:
-            server.process.wait(timeout=STOP_TIMEOUT_SECONDS)
+            server.process.wait(timeout=max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             server.process.kill()
             server.process.wait()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime
+import fcntl
+import os
 import secrets
 import shutil
 import time
@@ -13,7 +15,7 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from accord.base.errors import AccordError, Refused
+from accord.base.errors import Refused
 from accord.base.limits import KEY_BYTES, SERVERS
 from accord.data.share_out import deal_columns
 from accord.mpc.coins import PairKeys
@@ -38,6 +40,8 @@ from accord.wire.local import run_local
 from accord.wire.tcp import address_of, listen
 
 RUNTIMES = ("clear:", "sim:", "local:")
+LOCK = ".lock"
+UNFINISHED = "receipt.unfinished"
 
 
 @dataclass(frozen=True)
@@ -71,21 +75,22 @@ def new_run_id() -> str:
 def local(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcome:
     """Owners prepare, three server processes compute over TLS on loopback, the receipt is gathered.
 
-    Either all sealed parts and the receipt stand in the run's folder at the end, or nothing does.
+    Either all sealed parts and the receipt stand in the run's folder at the end, or nothing does. One run at a time in a folder.
     """
     start = time.perf_counter()
     _, consortium, agreement = agreed(folder)
     run_id = new_run_id()
     place = folder.run(run_id)
-    with _all_or_nothing(folder, compiled, run_id):
+    with _alone(folder, compiled) as lock, _all_or_nothing(folder, compiled, run_id):
         _share(folder, compiled, consortium, run_id, progress)
-        said = _serve(folder, consortium, run_id, progress)
+        said = _serve(folder, consortium, run_id, progress, lock)
         shutil.rmtree(place / "inbox")
         progress(Phase("receipt", 0, 1, ""))
         statements = tuple(receipt.read_statement(place / SEALED / one.party / STATEMENT) for one in consortium.servers)
         made = receipt.Receipt(run_id, agreement, tuple(folder.approvals()), statements)
         receipt.verify(made, consortium, {name: consortium.keys_of(name) for name in compiled.study.approvers})
-        receipt.write(made, place / RECEIPT)
+        receipt.write(made, place / UNFINISHED)
+        os.replace(place / UNFINISHED, place / RECEIPT)
     progress(Phase("receipt", 1, 1, ""))
     sent = sum(one.bytes_sent for one in said) // SERVERS
     seconds = time.perf_counter() - start
@@ -93,14 +98,43 @@ def local(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcom
 
 
 @contextmanager
+def _alone(folder: StudyFolder, compiled: Compiled) -> Iterator[int]:
+    """Hold the folder's lock, as a file descriptor; what a run left that was killed is undone first.
+
+    Server processes inherit the descriptor: the lock holds until the last of them has ended. Raises Refused where another run has it.
+    """
+    lock = os.open(folder.path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for run_id in folder.runs():
+            if not (folder.run(run_id) / RECEIPT).exists():
+                _undo(folder, compiled, run_id)
+        yield lock
+    except BlockingIOError as error:
+        raise Refused(
+            "a run of this study is under way", where=str(folder.path), rule="one at a time", do="wait until it has ended"
+        ) from error
+    finally:
+        os.close(lock)
+
+
+@contextmanager
 def _all_or_nothing(folder: StudyFolder, compiled: Compiled, run_id: str) -> Iterator[None]:
+    """Undo the run, however it ends, unless its receipt stands."""
     try:
         yield
-    except (AccordError, KeyboardInterrupt):
+    finally:
+        if not (folder.run(run_id) / RECEIPT).exists():
+            _undo(folder, compiled, run_id)
+
+
+def _undo(folder: StudyFolder, compiled: Compiled, run_id: str) -> None:
+    """Have every party on this machine write down that a run released nothing, and remove what the run wrote."""
+    try:
+        for name in compiled.study.approvers:
+            withdraw(folder.party(name), run_id)
+    finally:
         shutil.rmtree(folder.run(run_id), ignore_errors=True)
-        for name in compiled.study.owners:
-            withdraw(folder.party(name).ledger(), run_id)
-        raise
 
 
 def _share(folder: StudyFolder, compiled: Compiled, consortium: Consortium, run_id: str, progress: Progress) -> None:
@@ -118,7 +152,7 @@ def _share(folder: StudyFolder, compiled: Compiled, consortium: Consortium, run_
         owners.write_envelopes(prepared, lambda server: folder.run(run_id) / "inbox" / server)
 
 
-def _serve(folder: StudyFolder, consortium: Consortium, run_id: str, progress: Progress) -> list[Said]:
+def _serve(folder: StudyFolder, consortium: Consortium, run_id: str, progress: Progress, lock: int) -> list[Said]:
     listeners = [listen("127.0.0.1:0") for _ in range(SERVERS)]
     first, second, third = (address_of(one) for one in listeners)
     place = folder.run(run_id).resolve()
@@ -135,7 +169,7 @@ def _serve(folder: StudyFolder, consortium: Consortium, run_id: str, progress: P
             )
             for server, listener in zip(consortium.servers, listeners, strict=True)
         ]
-        return run_servers(jobs, progress)
+        return run_servers(jobs, progress, [lock])
     finally:
         for listener in listeners:
             listener.close()

@@ -105,9 +105,7 @@ def _packages(compiled: Compiled, consortium: Consortium, party: PartyFolder, jo
     for one in compiled.inputs:
         path = Path(job.inbox) / f"{one.name}.input"
         if not path.is_file():
-            raise Refused(
-                f"input {one.name} of {one.owner} has not come", where=f"server {party.name}", do="let the owner send it, then run again"
-            )
+            raise Refused(f"input {one.name} of {one.owner} has not come", do="let the owner send it, then run again")
         envelope = open_envelope(
             path.read_bytes(), owner=one.owner, name=one.name, run=job.run, server=party.name, keys=consortium.keys_of(one.owner)
         )

@@ -37,6 +37,7 @@ def identity(party: PartyFolder) -> Identity:
 
 
 def _make(party: PartyFolder, *, serves: bool) -> None:
+    party.make()
     if not (party.path / keys.PRIVATE_FILE).exists():
         keys.save(keys.generate(party.name), party.path)
     if serves and not identity(party).key_file.exists():
