@@ -11,8 +11,10 @@ from typing import Any
 from accord.base.errors import Refused
 from accord.node.compiled import Compiled
 from accord.node.folder import PartyFolder
+from accord.study.document import Study
 from accord.study.ledger import Entry, Ledger
 
+SHARED = "shared"
 ANSWERED = "answered"
 WITHDRAWN = "withdrawn"
 
@@ -57,6 +59,12 @@ def withdraw(party: PartyFolder, run: str) -> None:
     if any(entry.facts.get("run") == run for entry in ledger.entries) and not ledger.find(WITHDRAWN, run=run):
         ledger.append(WITHDRAWN, {"run": run})
     party.openings(run).unlink(missing_ok=True)
+
+
+def has_failed(ledger: Ledger, study: Study) -> bool:
+    """Whether a run of this study released nothing."""
+    runs = {entry.facts["run"] for entry in ledger.find(SHARED, study=study.digest.hex())}
+    return any(entry.facts["run"] in runs for entry in ledger.find(WITHDRAWN))
 
 
 def _overlap(sheet: Mapping[str, Any], entry: Entry) -> bool:

@@ -21,7 +21,7 @@ from accord.data.share_out import share_out
 from accord.node.compiled import Compiled
 from accord.node.envelope import close
 from accord.node.folder import PartyFolder
-from accord.node.history import require_unanswered
+from accord.node.history import SHARED, require_unanswered
 from accord.plan.nodes import Field, Input, Public
 from accord.study.consortium import Consortium
 from accord.study.document import Study
@@ -86,7 +86,7 @@ def prepare(compiled: Compiled, consortium: Consortium, folder: PartyFolder, run
         prepared.append(Prepared(one.name, envelopes, commitment, opening))
     _keep_openings(folder, run, prepared)
     commitments = {one.name: one.commitment.hex() for one in prepared}
-    ledger.append("shared", {"run": run, "study": compiled.study.digest.hex(), "role": "owner", "inputs": commitments})
+    ledger.append(SHARED, {"run": run, "study": compiled.study.digest.hex(), "role": "owner", "inputs": commitments})
     return prepared
 
 

@@ -97,6 +97,16 @@ def local(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcom
     return Outcome(run_id, "local:", place, seconds, max(one.rounds for one in said), sent, place / RECEIPT, compiled.study.recipients)
 
 
+def is_running(folder: StudyFolder) -> bool:
+    """Whether a run is under way in this folder."""
+    with (folder.path / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 @contextmanager
 def _alone(folder: StudyFolder, compiled: Compiled) -> Iterator[int]:
     """Hold the folder's lock, as a file descriptor; what a run left that was killed is undone first.
@@ -105,17 +115,21 @@ def _alone(folder: StudyFolder, compiled: Compiled) -> Iterator[int]:
     """
     lock = os.open(folder.path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(lock, folder)
         for run_id in folder.runs():
             if not (folder.run(run_id) / RECEIPT).exists():
                 _undo(folder, compiled, run_id)
         yield lock
-    except BlockingIOError as error:
-        raise Refused(
-            "a run of this study is under way", where=str(folder.path), rule="one at a time", do="wait until it has ended"
-        ) from error
     finally:
         os.close(lock)
+
+
+def _lock(lock: int, folder: StudyFolder) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        where, do = str(folder.path), "wait until it has ended"
+        raise Refused("a run of this study is under way", where=where, rule="one at a time", do=do) from error
 
 
 @contextmanager

@@ -12,13 +12,14 @@ from accord.node import recipient as recipients
 from accord.node import runtimes
 from accord.node.compiled import Compiled, compile_study
 from accord.node.folder import StudyFolder, open_folder
+from accord.node.history import has_failed
 from accord.node.job import Phase
-from accord.node.recipient import RECEIPT
 from accord.node.processes import Progress
+from accord.node.recipient import RECEIPT
 from accord.node.runtimes import Outcome
 from accord.plan.explain import Explanation
 from accord.release.seal import ReleasedTable
-from accord.study import receipt
+from accord.study import consortium, receipt
 from accord.study.approval import Agreement, Approval, approve, missing
 from accord.study.document import Study
 from accord.study.keys import PartyKeys, PublicKeys
@@ -56,8 +57,8 @@ class Session:
     @property
     def required(self) -> dict[str, PublicKeys]:
         """Whose approvals a run needs, with their keys."""
-        consortium = self.folder.consortium()
-        return {name: consortium.keys_of(name) for name in self.study.approvers}
+        parties = self.folder.consortium()
+        return {name: parties.keys_of(name) for name in self.study.approvers}
 
     def missing(self) -> list[str]:
         """Who has not signed the study as it stands."""
@@ -80,16 +81,20 @@ class Session:
         return approval
 
     def state(self) -> State:
-        """Where the study stands, from the files that are here."""
-        if any((self.folder.run(run) / RECEIPT).exists() for run in self.folder.runs()):
+        """Where the study stands, from the files that are here. A study that was changed after a run stands where its signatures do."""
+        has_consortium = (self.folder.path / consortium.FILE).exists()
+        if has_consortium and any(receipt.read(one).agreement == self.agreement for one in self._receipts().values()):
             return State.DONE
         if datetime.date.today() > self.study.expires:
             return State.EXPIRED
-        if not (self.folder.path / "consortium.toml").exists():
+        if not has_consortium:
             return State.DRAFT
         if self.missing():
             return State.OFFERED
-        return State.FAILED if self.folder.runs() else State.SIGNED
+        if set(self.folder.runs()) - set(self._receipts()):
+            return State.RUNNING if runtimes.is_running(self.folder) else State.FAILED
+        ledgers = [self.folder.party(name).ledger() for name in self.study.approvers]
+        return State.FAILED if any(has_failed(one, self.study) for one in ledgers) else State.SIGNED
 
     def run(self, runtime: str = "local:", progress: Progress = _ignore) -> Outcome:
         """Run the study: `clear:` on plaintext, `sim:` in one process, `local:` with three server processes over TLS.
@@ -120,10 +125,15 @@ class Session:
         return found
 
     def _newest(self) -> str:
-        done = [run for run in self.folder.runs() if (self.folder.run(run) / RECEIPT).exists()]
+        done = self._receipts()
         if not done:
             raise Refused("this study has released nothing yet", where=str(self.folder.path), do="run it with: accord run")
-        return done[-1]
+        return list(done)[-1]
+
+    def _receipts(self) -> dict[str, Path]:
+        """The receipts that are here by run, oldest first."""
+        paths = {run: self.folder.run(run) / RECEIPT for run in self.folder.runs()}
+        return {run: path for run, path in paths.items() if path.exists()}
 
 
 def open_study(path: str | Path) -> Session:
