@@ -85,7 +85,7 @@ def opened(node: Node, tables: list[SecureTable]) -> Table:
         if isinstance(tables[0].columns[name], PublicColumn) or not tables[0].columns[name].clean:  # type: ignore[union-attr]
             continue
         assert not column.values[~valid].any(), f"{name} says that it is 0 where no row is"
-    return Table(columns, rows).take(valid)
+    return Table(columns, rows).take(np.flatnonzero(valid))
 
 
 def value(parts: list[Any], rows: int) -> Any:

@@ -19,6 +19,7 @@ from accord.mpc.cost import Cost
 from accord.mpc.party import LAN, Party, Profile
 from accord.mpc.share import Bits, Share
 from accord.plan.expression import Call, Expression
+from accord.plan.interpret import sort_rank
 from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Node, Project, Public, Sort
 from accord.plan.secure_aggregate import aggregate
 from accord.plan.secure_calls import count, zeros
@@ -185,7 +186,7 @@ async def _sort(me: Party, node: Sort, table: SecureTable) -> SecureTable:
         column = table.public(name)
         rank = column.values
         if column.type.kind == CATEGORY:
-            rank = np.argsort(np.argsort(np.array(column.type.values)))[rank]
+            rank = sort_rank(column.plain, column.type)
         parts += [column.nulls, -rank if descending else rank]
     return table.take(np.lexsort(parts[::-1])) if parts else table
 

@@ -1,7 +1,7 @@
-"""Groups of rows that agree on public columns, and what is summed, counted, averaged or compared over them.
+"""Groups of rows that agree on public columns, and what is summed, counted or compared over them.
 
 Rows are put in order of their keys, publicly; a group is then a run of rows. Sums over it are local or one dot product; a row that
-is not valid, or whose argument is NULL, takes no part.
+is not valid, or whose argument is NULL, takes no part. An average comes as the quotient of a sum and a count.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from accord.base.errors import OurFault
 from accord.base.ring import Z64
 from accord.mpc.compose import in_blocks
 from accord.mpc.party import Party
@@ -24,7 +25,7 @@ from accord.plan.secure_calls import bit_to_ring, dot, maximum, minimum, multipl
 from accord.plan.secure_expression import compute
 from accord.plan.secure_flags import Flag, both, negation
 from accord.plan.secure_flow import Step, flow
-from accord.plan.secure_quotient import Range, rounded_quotient
+from accord.plan.secure_quotient import Range
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable, join_bits, take_flag, take_secret
 from accord.plan.secure_values import Amount, add, scaled, shared, subtract
 from accord.plan.types import Type
@@ -139,18 +140,12 @@ class _Work:
         argument, who = call.argument, self.who(call.argument)
         if call.function == "count":
             return self.step(("counted", who), (self.count(who),), _output)
-        assert argument is not None
+        if argument is None or call.function not in ("sum", "min", "max"):
+            raise OurFault(f"{call.function} in a plan to be run on shares", rule="sum, count, min and max")
         if call.function == "sum":
             some = (self.any(who),) if call.type.nullable else ()
             return self.step(("summed", argument, call.type.nullable), (self.sum(argument), *some), _output)
-        if call.function == "avg":
-            return self._average(call, argument)
         return self._extreme(call, argument)
-
-    def _average(self, call: AggregateCall, argument: Expression) -> int:
-        who = self.who(argument)
-        needs = (self.sum(argument), self.count(who), self.any(who), self.any_ring(who))
-        return self.step(("average", argument, call.type), needs, partial(_average, call=call, argument=argument.type, groups=self.groups))
 
     def _extreme(self, call: AggregateCall, argument: Expression) -> int:
         who = self.who(argument)
@@ -202,18 +197,6 @@ async def _sum(me: Party, column: Column, groups: Groups, present: Amount | int 
         return scaled(value, present).group_sums(groups.starts)  # type: ignore[union-attr]
     sums: Amount = np.add.reduceat(value * present, groups.starts)
     return sums
-
-
-async def _average(
-    me: Party, total: Amount, count: Amount, some: Flag, some_ring: Amount | int, *, call: AggregateCall, argument: Type, groups: Groups
-) -> Any:
-    """The exact average, rounded half away from zero to the result's scale; 0 where no row takes part."""
-    rows_max = int(groups.sizes.max())
-    of = Range(min(argument.low, 0) * rows_max, max(argument.high, 0) * rows_max)
-    none = subtract(me, np.ones(len(groups), np.int64), some_ring)
-    divisor = add(me, count, none)
-    value = await rounded_quotient(me, total, of, divisor, Range(1, rows_max), 10 ** (call.type.scale - argument.scale), 1)
-    return value, negation(me, some) if call.type.nullable else False
 
 
 async def _extreme(

@@ -47,7 +47,12 @@ class _Tally:
 def count(protocol: Callable[[Party], Protocol[Any]], profile: Profile = LAN) -> tuple[Any, Cost]:
     """What a protocol returns for a counter (a shape), and what it costs: rounds, and bytes of all three servers."""
     tally = _Tally()
-    outcome = run_local([protocol(Counter(index, tally, profile=profile)) for index in range(SERVERS)])
+    running = [protocol(Counter(index, tally, profile=profile)) for index in range(SERVERS)]
+    try:
+        outcome = run_local(running)
+    finally:
+        for one in running:
+            one.close()
     return outcome.results[0], Cost(outcome.rounds, tally.bytes)
 
 
