@@ -40,9 +40,16 @@ def test_a_signature_covers_each_of_the_four_hashes(approvals, required, changed
 
 def test_one_key_signing_twice_counts_once(party_keys, approvals, required):
     again = Approval("gamma", party_keys["alpha"].sign(AGREEMENT.message()))
-    with pytest.raises(Refused, match="the approval of gamma is not for this study"):
+    with pytest.raises(Refused, match="the approval of gamma is signed with the key of alpha"):
         require_approved(AGREEMENT, [*approvals[:2], again], required)
     assert missing(AGREEMENT, [approvals[0], approvals[0], approvals[0]], required) == ["beta", "gamma"]
+
+
+def test_an_approval_under_another_protocol_version_is_refused_by_name(approvals):
+    document = approvals[0].document()
+    assert Approval.read(document) == approvals[0]
+    with pytest.raises(Refused, match=r"the approval of alpha is of protocol version 99, we run 1 .*install the same release"):
+        Approval.read({**document, "protocol": "99"})
 
 
 def test_a_stranger_does_not_count(approvals, required):

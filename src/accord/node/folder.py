@@ -114,7 +114,6 @@ def open_folder(path: Path) -> StudyFolder:
 
 def _approval(path: Path) -> Approval:
     try:
-        one = msgspec.json.decode(path.read_bytes(), type=dict[str, str])
-        return Approval(one["party"], bytes.fromhex(one["signature"]))
+        return Approval.read(msgspec.json.decode(path.read_bytes(), type=dict[str, str]))
     except (msgspec.MsgspecError, KeyError, ValueError) as error:
         raise Refused("this approval is damaged", where=str(path), do="let the party sign again") from error

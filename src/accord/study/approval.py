@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from accord.base import canonical
 from accord.base.errors import Refused
+from accord.base.limits import PROTOCOL_VERSION
 from accord.study.keys import PartyKeys, PublicKeys, is_signed
 
 
@@ -44,7 +45,19 @@ class Approval:
     signature: bytes
 
     def document(self) -> dict[str, str]:
-        return {"party": self.party, "signature": self.signature.hex()}
+        return {"party": self.party, "protocol": str(PROTOCOL_VERSION), "signature": self.signature.hex()}
+
+    @staticmethod
+    def read(document: Mapping[str, str]) -> Approval:
+        """Raises Refused where it was signed under another protocol version, KeyError or ValueError where it is no approval."""
+        party, protocol = document["party"], document["protocol"]
+        if protocol != str(PROTOCOL_VERSION):
+            raise Refused(
+                f"the approval of {party} is of protocol version {protocol}, we run {PROTOCOL_VERSION}",
+                rule="all parties run the same",
+                do="install the same release everywhere, then sign anew",
+            )
+        return Approval(party, bytes.fromhex(document["signature"]))
 
 
 def approve(keys: PartyKeys, agreement: Agreement) -> Approval:
@@ -67,6 +80,7 @@ def require_approved(agreement: Agreement, approvals: Iterable[Approval], requir
     absent = missing(agreement, given, required)
     if not absent:
         return
+    _require_own_keys(agreement, [one for one in given if one.party in absent], required)
     stale = [name for name in absent if any(one.party == name for one in given)]
     if stale:
         raise Refused(
@@ -75,3 +89,15 @@ def require_approved(agreement: Agreement, approvals: Iterable[Approval], requir
             do="whoever changed it must offer it again; each party then reads and signs anew",
         )
     raise Refused(f"not signed by {', '.join(absent)}", rule="every owner and every server signs", do="sign with: accord sign")
+
+
+def _require_own_keys(agreement: Agreement, approvals: Iterable[Approval], required: Mapping[str, PublicKeys]) -> None:
+    message = agreement.message()
+    for one in approvals:
+        for other, keys in required.items():
+            if is_signed(keys.signing, message, one.signature):
+                raise Refused(
+                    f"the approval of {one.party} is signed with the key of {other}",
+                    rule="one key counts once",
+                    do=f"let {one.party} sign with its own key",
+                )

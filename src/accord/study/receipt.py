@@ -88,7 +88,7 @@ def read(path: Path) -> Receipt:
     try:
         document = msgspec.json.decode(path.read_bytes())
         hashes = {name: bytes.fromhex(value) for name, value in document["agreement"].items()}
-        approvals = tuple(Approval(one["party"], bytes.fromhex(one["signature"])) for one in document["approvals"])
+        approvals = tuple(Approval.read(one) for one in document["approvals"])
         statements = tuple(Statement(one["server"], one["facts"], bytes.fromhex(one["signature"])) for one in document["statements"])
         return Receipt(document["run"], Agreement(**hashes), approvals, statements)
     except FileNotFoundError as error:
