@@ -177,8 +177,10 @@ def test_an_interrupted_run_ends_at_once_and_leaves_nothing(signed):
     with subprocess.Popen(
         command, cwd=signed.parent, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as run:
-        while "connect" not in (line := run.stderr.readline()):
-            assert line, "the run ended before its servers met"
+        said = []
+        while "connect" not in "".join(said):
+            said.append(run.stderr.readline())
+            assert said[-1], f"the run ended before its servers met: {said}"
         os.killpg(run.pid, signal.SIGINT)
         out, err = run.communicate(timeout=60)
     assert (run.returncode, out) == (130, "")
