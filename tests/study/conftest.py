@@ -21,7 +21,10 @@ values = ["north", "south"]
 columns = { coast = ["yes", "no"] }
 
 [publics.rate]
-columns = [{ name = "region", kind = "category", domain = "region" }, { name = "rate", kind = "decimal", scale = 2, low = "0.00", high = "9.99" }]
+columns = [
+  { name = "region", kind = "category", domain = "region" },
+  { name = "rate", kind = "decimal", scale = 2, low = "0.00", high = "9.99" },
+]
 rows = [["north", "1.06"], ["south", "0.98"]]
 
 [tables.wages]
