@@ -7,21 +7,47 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+import numpy as np
+
+from accord.base.errors import OurFault
 from accord.base.limits import SERVERS
 from accord.mpc.party import Party
-from accord.mpc.share import rows_of
-from accord.wire.exchange import Exchange, Payload, Protocol
+from accord.mpc.share import Bits, Share, rows_of
+from accord.wire.exchange import Exchange, Message, Payload, Protocol
+
+T = TypeVar("T")
+
+
+class Lockstep(Generic[T]):
+    """A running protocol whose sends ahead are held back until the exchange that hears their counterparts.
+
+    Side by side with others it must be so: a link delivers in order, and a receiver would find the block that was sent ahead
+    before the neighbour's message that it awaits.
+    """
+
+    def __init__(self, protocol: Protocol[T]) -> None:
+        self._protocol = protocol
+        self._held: deque[tuple[Message, ...]] = deque()
+
+    def send(self, heard: list[Payload] | None) -> Exchange:
+        """The next exchange; raises StopIteration with the result."""
+        request = self._protocol.send(heard)  # type: ignore[arg-type]
+        while request.ahead:
+            self._held.append(request.sends)
+            request = self._protocol.send([])
+        return Exchange(self._held.popleft() + request.sends, request.hears) if self._held else request
 
 
 async def together(*protocols: Protocol[Any]) -> list[Any]:
     """Run protocols side by side and merge their rounds; returns their results in order.
 
-    Their steps must have distinct paths. Protocols of fewer rounds end earlier.
+    Their steps must have distinct paths. Protocols of fewer rounds end earlier; blocks of one go one by one (`Lockstep`).
     """
     results: list[Any] = [None] * len(protocols)
-    live = {number: _advance(protocol, None, results, number) for number, protocol in enumerate(protocols)}
+    running = [Lockstep(protocol) for protocol in protocols]
+    live = {number: _advance(one, None, results, number) for number, one in enumerate(running)}
     while waiting := {number: one for number, one in live.items() if one is not None}:
         heard = await Exchange(
             tuple(message for one in waiting.values() for message in one.sends),
@@ -31,14 +57,14 @@ async def together(*protocols: Protocol[Any]) -> list[Any]:
         live = {}
         for number, one in waiting.items():
             part, at = heard[at : at + len(one.hears)], at + len(one.hears)
-            live[number] = _advance(protocols[number], part, results, number)
+            live[number] = _advance(running[number], part, results, number)
     return results
 
 
-def _advance(protocol: Protocol[Any], heard: list[Payload] | None, results: list[Any], number: int) -> Exchange | None:
+def _advance(protocol: Lockstep[Any], heard: list[Payload] | None, results: list[Any], number: int) -> Exchange | None:
     """Run one protocol to its next exchange; None when it has returned."""
     try:
-        return protocol.send(heard)  # type: ignore[arg-type]
+        return protocol.send(heard)
     except StopIteration as stop:
         results[number] = stop.value
         return None
@@ -55,16 +81,17 @@ async def in_blocks(protocol: Callable[..., Protocol[Any]], me: Party, *secrets:
     rows, size = secrets[0].rows, me.profile.block_rows
     if rows <= size:
         return await protocol(me, *secrets, **public)
-    done: dict[int, Any] = {}
+    whole: Any = None
     flight: deque[tuple[int, Protocol[Any], Exchange]] = deque()
 
     async def advance(start: int, running: Protocol[Any], heard: list[Payload] | None) -> None:
+        nonlocal whole
         try:
             request = running.send(heard)  # type: ignore[arg-type]
         except StopIteration as stop:
-            done[start] = stop.value
+            whole = _put(whole, stop.value, start, rows, min(size, rows - start))
             return
-        await Exchange(request.sends, ())
+        await Exchange(request.sends, ahead=True)
         flight.append((start, running, request))
 
     async def land() -> None:
@@ -79,11 +106,30 @@ async def in_blocks(protocol: Callable[..., Protocol[Any]], me: Party, *secrets:
             await land()
     while flight:
         await land()
-    return _join([done[start] for start in sorted(done)])
+    return whole
 
 
-def _join(parts: list[Any]) -> Any:
-    """Blocks in row order, put together; tuples column by column."""
-    if isinstance(parts[0], tuple):
-        return tuple(_join(list(column)) for column in zip(*parts, strict=True))
-    return type(parts[0]).concatenate(parts)
+def _put(whole: Any, part: Any, start: int, rows: int, part_rows: int) -> Any:
+    """Put a block's result into the whole column, made with the first one; tuples column by column.
+
+    Copied at once, not kept and joined at the end: the block's memory then serves the next block while it is in the cache.
+    """
+    if isinstance(part, tuple):
+        return tuple(_put(whole and whole[i], one, start, rows, part_rows) for i, one in enumerate(part))
+    if part.rows != part_rows:
+        raise OurFault(f"a block of {part_rows} rows gave {part.rows}", rule="in_blocks is for row-wise protocols")
+    whole = _room(part, rows) if whole is None else whole
+    for into, given in ((whole.own, part.own), (whole.next, part.next)):
+        if isinstance(part, Bits):
+            into[:, start // 64 : start // 64 + given.shape[1]] = given
+        else:
+            into[start : start + part_rows] = given
+    return whole
+
+
+def _room(part: Share | Bits, rows: int) -> Share | Bits:
+    """An unfilled secret column like `part`, of so many rows."""
+    if isinstance(part, Share):
+        return Share(part.ring, np.empty(rows, part.ring.dtype), np.empty(rows, part.ring.dtype))
+    shape = part.width, (rows + 63) // 64
+    return Bits(rows, np.empty(shape, np.uint64), np.empty(shape, np.uint64))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from accord.mpc.compose import Lockstep
 from accord.wire.exchange import Exchange, Payload, Protocol
 
 
@@ -28,7 +29,7 @@ class _Flow:
         self.steps = steps
         self.results: dict[int, Any] = {}
         self.unstarted = list(range(len(steps)))
-        self.live: dict[int, tuple[Protocol[Any], Exchange]] = {}
+        self.live: dict[int, tuple[Lockstep[Any], Exchange]] = {}
 
     def begin(self) -> None:
         """Start every step whose needs are met. One pass is enough: what a step needs stands before it."""
@@ -36,14 +37,14 @@ class _Flow:
         for place in self.unstarted:
             needs = self.steps[place].needs
             if all(need in self.results for need in needs):
-                self.advance(place, self.steps[place].start(*(self.results[need] for need in needs)), None)
+                self.advance(place, Lockstep(self.steps[place].start(*(self.results[need] for need in needs))), None)
             else:
                 later.append(place)
         self.unstarted = later
 
-    def advance(self, place: int, running: Protocol[Any], heard: list[Payload] | None) -> None:
+    def advance(self, place: int, running: Lockstep[Any], heard: list[Payload] | None) -> None:
         try:
-            request = running.send(heard)  # type: ignore[arg-type]
+            request = running.send(heard)
         except StopIteration as stop:
             self.results[place] = stop.value
             self.live.pop(place, None)

@@ -38,10 +38,13 @@ class Exchange:
 
     Awaiting it gives the payloads heard, in the order of `hears`. Every party of a protocol awaits the same
     number of exchanges, an empty one where it has nothing to say or hear, so that compositions stay in step.
+
+    `ahead`: the messages belong to a later exchange of the same protocol, which hears its peers' (`mpc.compose.in_blocks`).
     """
 
     sends: tuple[Message, ...] = ()
     hears: tuple[Expected, ...] = ()
+    ahead: bool = False
 
     def __await__(self) -> Generator[Exchange, list[Payload], list[Payload]]:
         return (yield self)
