@@ -75,6 +75,11 @@ def test_the_links_are_tls_13_and_one_way(tmp_path):
         assert {one[:3] for one in socks} == {(ssl.SSLSocket, "TLSv1.3", ssl.CERT_REQUIRED)}
 
 
+def test_listeners_give_no_session_tickets():
+    """A dialler never reads: an unread ticket would turn its close into a reset, which can eat its last words."""
+    assert server_context(identity("alpha"), identity("beta").certificate).num_tickets == 0
+
+
 def test_p256_certificates_do_as_well(tmp_path):
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = make_certificate("beta", key)
@@ -327,6 +332,29 @@ def test_a_slow_reader_bounds_the_senders_memory(tmp_path):
     assert full.is_set(), "the test needs a full queue"
     assert max(count for count, _ in held) <= OUTBOX_FRAMES_MAX and max(nbytes for _, nbytes in held) <= OUTBOX_BYTES_MAX
     assert size * frames > OUTBOX_BYTES_MAX // 2 and INBOX_BYTES_MAX >= OUTBOX_BYTES_MAX
+
+
+def test_a_reader_that_never_reads_is_named(tmp_path):
+    """Server 1 computes for ever; server 0, which only sends, stops when its queue is full for a round timeout."""
+    doors, ended = listeners(), threading.Event()
+
+    async def pour():
+        for number in range(10 * OUTBOX_FRAMES_MAX):
+            await Exchange((Message(1, f"f{number}", column(MEBIBYTE // 4, 1)),))
+
+    def serve(index):
+        try:
+            with meet(index, doors, tmp_path, round_timeout_seconds=0.3 if index == 0 else 5) as links:
+                if index == 1:
+                    ended.wait(10)
+                return drive(pour() if index == 0 else pass_around(index, 0, 0), links)
+        finally:
+            if index == 0:
+                ended.set()
+
+    failed = each(serve)
+    assert "server 1 (beta): it was silent for 0.3 seconds (rule: step f" in str(failed[0])
+    assert all(isinstance(error, PeerFault) for error in failed)
 
 
 def test_what_a_peer_sends_ahead_is_bounded_too(tmp_path, monkeypatch):

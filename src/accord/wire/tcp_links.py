@@ -81,7 +81,7 @@ class Outbox:
         self._raw = socket.socket(fileno=os.dup(outgoing.sock.fileno()))  # the driving thread's way to end the connection
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._pending = bytearray()
-        self._put = self._put_bytes = self._sent = self._sent_bytes = 0  # each written by one thread only
+        self._put = self._put_bytes = self._sent = self._sent_bytes = self.written = 0  # each written by one thread only
         self._dropping = self.waiting = False
         self.failure: OSError | None = None
         self._thread = threading.Thread(target=self._run, name=f"outbox to {where}", daemon=True)
@@ -155,10 +155,12 @@ class Outbox:
             self._pending.clear()
 
     def _write(self, view: memoryview) -> None:
-        """All of it; the socket's timeout bounds the time without any progress, not the whole."""
+        """All of it. The socket has no timeout, which would cost a poll a TLS record: the driving thread waits, and can cut us."""
         at = 0
         while at < len(view):
-            at += self._sock.send(view[at : at + _SEND_BYTES])
+            sent = self._sock.send(view[at : at + _SEND_BYTES])
+            at += sent
+            self.written += sent
 
 
 class Inbox:
@@ -277,7 +279,7 @@ class Links:
             self._selector.register(inbox.sock, selectors.EVENT_READ, inbox)
         self._paused: set[int] = set()
         for one in outgoing.values():
-            one.sock.settimeout(round_timeout_seconds)
+            one.sock.settimeout(None)
         self._outboxes = {peer: Outbox(one, self.names[peer], self._wake) for peer, one in outgoing.items()}
         self._step = ""
         self._open = True
@@ -337,7 +339,8 @@ class Links:
                 return
             if inbox.header is not None:
                 self._require(inbox.header, kind, expected)
-            self._idle(deadline, expected.peer, inbox)
+            if not self._idle(deadline, inbox):
+                self._silent(expected.peer)
 
     def _require(self, header: Header, kind: Kind, expected: Expected) -> None:
         require(header, kind, expected.path, expected.nbytes, self.names[expected.peer])
@@ -346,25 +349,25 @@ class Links:
         """Until no outbox is full; what comes in meanwhile is kept, so that peers that wait for us in the same way go on."""
         for peer, outbox in self._outboxes.items():
             self._check(peer)
-            deadline = time.monotonic() + self._timeout
+            written, deadline = -1, 0.0
             while outbox.is_full:
+                if written != outbox.written:
+                    written, deadline = outbox.written, time.monotonic() + self._timeout
                 outbox.waiting = True  # set before looking again, or the thread could finish in between and wake nobody
-                if outbox.is_full:
-                    self._idle(deadline, peer)
+                if outbox.is_full and not self._idle(deadline) and written == outbox.written:
+                    self._silent(peer)
 
     # ---- waiting
 
-    def _idle(self, deadline: float, peer: int, awaited: Inbox | None = None) -> None:
-        """Wait for anything to happen; take in what other peers send. Raises PeerFault at the deadline."""
-        left = deadline - time.monotonic()
-        events = self._selector.select(left) if left > 0 else []
-        if not events:
-            self._silent(peer)
+    def _idle(self, deadline: float, awaited: Inbox | None = None) -> bool:
+        """Wait for anything to happen; take in what other peers send. False at the deadline."""
+        events = self._selector.select(max(deadline - time.monotonic(), 0))
         for key, _ in events:
             if key.data is None:
                 self._drain_wake()
             elif key.data is not awaited:
                 self._keep(key.data)
+        return bool(events)
 
     def _silent(self, peer: int) -> NoReturn:
         """Tell the others, then hear the silent one out: where it waits itself, its own reason names who is to blame."""
