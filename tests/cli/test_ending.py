@@ -2,10 +2,9 @@
 
 import os
 import re
-import statistics
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 import typer
@@ -122,16 +121,22 @@ def process(*arguments, **options):
     return subprocess.run([sys.executable, "-m", "accord", *arguments], cwd=ROOT, capture_output=True, text=True, **options)
 
 
+def processor_seconds():
+    """What ended children have used: unlike the clock, it does not count what else the machine does."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def test_help_is_quick_and_plain_in_a_pipe():
     seconds = []
     for _ in range(3):
-        started = time.perf_counter()
+        before = processor_seconds()
         said = process("--help", env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "COLUMNS": "60"})
-        seconds.append(time.perf_counter() - started)
+        seconds.append(processor_seconds() - before)
     assert (said.returncode, said.stderr) == (0, "")
     assert "\x1b" not in said.stdout
     assert max(map(len, said.stdout.splitlines())) <= 60
-    assert statistics.median(seconds) < 2 * HELP_SECONDS_MAX, seconds
+    assert min(seconds) < HELP_SECONDS_MAX, seconds
     loaded = process_loads("accord.cli.main")
     assert not loaded & {"numpy", "duckdb", "ibis", "numba", "sqlglot"}, loaded
 
