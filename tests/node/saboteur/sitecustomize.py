@@ -1,0 +1,61 @@
+"""What makes one server process misbehave: Python runs this file at its start where this folder is on PYTHONPATH.
+
+SABOTAGE=KIND:PARTY:FILE names what the server of PARTY does, and a file where it leaves its process number; other processes go on
+as they are.
+"""
+
+import functools
+import io
+import json
+import os
+import signal
+import sys
+
+
+def deaf(job):
+    """Ends without reading what it is told to do."""
+    os._exit(3)
+
+
+def noise(job):
+    """Writes what is no message, and dies."""
+    print("numbers that nobody expected\nTraceback (most recent call last):\nMemoryError", flush=True)
+    os._exit(7)
+
+
+def hang(job):
+    """Announces that it computes, and then does nothing more."""
+    from accord.wire import tcp
+
+    drive = tcp.drive
+
+    @functools.wraps(drive)
+    def hanging(protocol, links, traffic=None, progress=None):
+        def stop(path):
+            progress(path)
+            signal.pause()
+
+        return drive(protocol, links, traffic, stop)
+
+    tcp.drive = hanging
+
+
+def version(job):
+    """Is of a later release."""
+    from accord.base import limits
+
+    limits.PROTOCOL_VERSION += 1
+
+
+def sabotage(kind, party, file):
+    told = b"" if kind == "deaf" else sys.stdin.buffer.readline()
+    if kind != "deaf":
+        sys.stdin = io.TextIOWrapper(io.BytesIO(told))
+    if kind == "deaf" or json.loads(told)["party"] == party:
+        with open(file, "w") as here:
+            here.write(str(os.getpid()))
+        {"deaf": deaf, "noise": noise, "hang": hang, "version": version}[kind](told)
+
+
+if "accord.node.server" in sys.orig_argv and "SABOTAGE" in os.environ:
+    sabotage(*os.environ["SABOTAGE"].split(":", 2))
