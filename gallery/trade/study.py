@@ -158,7 +158,7 @@ once = true
 reason = "a class goes only to the two offices whose figures it compares"
 notes = [
   "'agree' tells you your partner's figure to within the tolerance; 'small' tells you that it is below the threshold.",
-  "Asked again with another tolerance, the answers would close in on the figure: each cell is answered once per data version.",
+  "Asked again with another tolerance, the answers would close in on the figure.",
 ]
 """
 

@@ -23,7 +23,6 @@ from accord.node.job import Job, Said, decode_job, encode
 from accord.node.owner import package_context
 from accord.node.program import Finished, compute, facts
 from accord.node.setup import identity
-from accord.release.gate import cost
 from accord.study import receipt
 from accord.study.approval import Agreement, require_approved
 from accord.study.consortium import Consortium
@@ -134,7 +133,7 @@ class Watch:
     """Tells how far the run is, a few times a second at most: rounds done of the rounds that the plan foretells."""
 
     def __init__(self, compiled: Compiled) -> None:
-        self.total, self.done, self.next = cost(compiled.specs, compiled.profile).rounds, 0, 0.0
+        self.total, self.done, self.next = compiled.explanation.cost.rounds, 0, 0.0
 
     def __call__(self, path: str) -> None:
         self.done += 1

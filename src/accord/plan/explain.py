@@ -6,7 +6,7 @@ The same plans give the same text everywhere: nothing here looks at data, clocks
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from accord.mpc.cost import FREE, Cost
 from accord.mpc.party import Profile
@@ -39,6 +39,7 @@ class Told:
     reason: str = ""
     judged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    plans: int = 1
 
 
 @dataclass(frozen=True)
@@ -88,9 +89,10 @@ def explain(
     nodes = tuple(one.node for one in releases)
     local, secure = _local_steps(nodes, catalog), _secure_steps(nodes, profile)
     total = count(lambda me: execute_all(me, nodes, stand_ins(nodes)), profile)[1] if nodes else FREE
-    told = tuple(_release_step(one) for one in releases)
-    learns = _who_learns(releases, catalog, servers)
-    public = _what_is_public(releases, catalog)
+    merged = _merged(releases)
+    told = tuple(_release_step(one) for one in merged)
+    learns = _who_learns(merged, catalog, servers)
+    public = _what_is_public(merged, catalog)
     who = f" ({_and(servers)})" if servers else ""
     sections = (
         ("WHO LEARNS WHAT", learns),
@@ -101,6 +103,16 @@ def explain(
         ("ACCURACY", ("- Every released number is exact: integers and decimals, quotients rounded half away from zero.",)),
     )
     return Explanation(title, purpose, (*local, *secure, *told), total, learns, public, sections)
+
+
+def _merged(releases: Sequence[Told]) -> tuple[Told, ...]:
+    """Plans of one release that differ in nothing but their recipients, as one."""
+    merged: dict[tuple[object, ...], Told] = {}
+    for one in releases:
+        alike = (one.name, one.title, one.node.fields, one.by_columns, one.rules, one.reason, one.judged, one.notes)
+        before = merged.get(alike)
+        merged[alike] = replace(before, recipients=before.recipients + one.recipients, plans=before.plans + 1) if before else one
+    return tuple(merged.values())
 
 
 # ---- who learns what
@@ -126,6 +138,8 @@ def _release_lines(told: Told) -> list[str]:
     lines = [
         f"- {told.name}{f' ({told.title})' if told.title else ''}: {who}, {each}: {'; '.join(map(_shown, values)) or 'that it is there'}."
     ]
+    if told.plans > 1:
+        lines.append("  Each of them by a question of its own, in which :recipient stands for it; it gets the answer to its own only.")
     if told.by_columns:
         lines.append(f"  Each row goes only to those of them whom it names in {_and(told.by_columns)}; the others do not get it.")
     lines += [f"  Rule: {rule}; where it fails, a marker says so and no server knows which rows failed." for rule in told.rules]
