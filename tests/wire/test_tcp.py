@@ -303,12 +303,12 @@ def test_one_exchange_beyond_every_buffer(tmp_path):
 def test_a_slow_reader_bounds_the_senders_memory(tmp_path):
     """Server 1 reads nothing until server 0's queue is full; the queue never holds more than its bound."""
     doors, full, size, frames = listeners(), threading.Event(), MEBIBYTE // 4, 4 * OUTBOX_FRAMES_MAX
-    held = []
+    held, payload = [], column(size, 1)
 
     async def pour(index):
         for number in range(frames):
             if index == 0:
-                await Exchange((Message(1, f"f{number}", column(size, 1)),))
+                await Exchange((Message(1, f"f{number}", payload),))
             elif index == 1:
                 (got,) = await Exchange(hears=(Expected(0, f"f{number}", size),))
                 assert got.size == size
@@ -336,11 +336,11 @@ def test_a_slow_reader_bounds_the_senders_memory(tmp_path):
 
 def test_a_reader_that_never_reads_is_named(tmp_path):
     """Server 1 computes for ever; server 0, which only sends, stops when its queue is full for a round timeout."""
-    doors, ended = listeners(), threading.Event()
+    doors, ended, payload = listeners(), threading.Event(), column(MEBIBYTE // 4, 1)
 
     async def pour():
         for number in range(10 * OUTBOX_FRAMES_MAX):
-            await Exchange((Message(1, f"f{number}", column(MEBIBYTE // 4, 1)),))
+            await Exchange((Message(1, f"f{number}", payload),))
 
     def serve(index):
         try:
