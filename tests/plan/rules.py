@@ -26,6 +26,8 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
         "SELECT shop, region, SUM(amount) AS s FROM sales GROUP BY shop, region",
         "SELECT rank, MAX(pay) AS p FROM staff JOIN area USING (region) GROUP BY rank",
         "SELECT region, c, rank FROM (SELECT region, COUNT(*) AS c FROM sales GROUP BY region) JOIN area USING (region)",
+        "SELECT shop, s.region, t * rank AS m FROM (SELECT shop, region, SUM(n) AS t FROM sales GROUP BY 1, 2) s JOIN area USING (region)",
+        "SELECT shop, s.region, t, rank FROM (SELECT shop, region, SUM(n) AS t FROM sales GROUP BY 1, 2) s JOIN area USING (region)",
         "SELECT shop, n, SUM(weight) AS w FROM sales JOIN shipped USING (shop, n) GROUP BY shop, n",
         "SELECT a.region, pay FROM area a LEFT JOIN staff USING (region)",
     ),
@@ -42,6 +44,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
         "SELECT amount FROM sales WHERE n > 1",
         "SELECT shop, region, SUM(amount) AS s FROM sales GROUP BY shop, region",
         "SELECT n // 2 AS half, c FROM (SELECT n, COUNT(*) AS c FROM sales GROUP BY n)",
+        "SELECT 'region ' AS what, region, c * 2 AS d FROM (SELECT shop, region, COUNT(*) AS c FROM sales GROUP BY shop, region)",
         "SELECT rank, SUM(pay) AS p FROM area a LEFT JOIN staff s USING (region) GROUP BY rank",
     ),
     "tidy_projections": (

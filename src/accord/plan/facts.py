@@ -84,19 +84,25 @@ def owner_columns(node: Node, catalog: Catalog) -> dict[str, str]:
     return {name: table for one in below for name, table in one.items()}
 
 
-def grid_keys(node: Node) -> Keys | None:
-    """Columns with public domains that tell the rows apart, one row each; None where rows are not so told apart."""
+def grid_keys(node: Node, catalog: Catalog) -> Keys | None:
+    """Columns with public domains that tell an owner's rows apart, one row each; None where rows are not so told apart.
+
+    A column that holds one value in all rows of an owner need not be among them.
+    """
     if isinstance(node, Aggregate):
         return frozenset(node.keys) if all(has_domain(node, key) for key in node.keys) else None
     if isinstance(node, Filter | Sort | Local):
-        return grid_keys(node.inputs[0])
+        return grid_keys(node.inputs[0], catalog)
     if isinstance(node, Project):
-        below = grid_keys(node.input)
+        below = grid_keys(node.input, catalog)
         names = renamed(node, below or frozenset())
-        return frozenset(names.values()) if below is not None and len(names) == len(below) else None
+        needed = (below or frozenset()) - frozenset(owner_columns(node.input, catalog))
+        return frozenset(names.values()) if below is not None and needed <= frozenset(names) else None
     if isinstance(node, Join) and node.kind in ("inner", "left"):
-        below = grid_keys(node.left)
-        return below if below is not None and _is_unique(node.right, frozenset(right for _, right in node.on)) else None
+        left, right = frozenset(pair[0] for pair in node.on), frozenset(pair[1] for pair in node.on)
+        if (below := grid_keys(node.left, catalog)) is not None and rows_max(node.right, right, catalog) <= 1:
+            return below
+        return grid_keys(node.right, catalog) if node.kind == "inner" and rows_max(node.left, left, catalog) <= 1 else None
     return None
 
 
@@ -104,13 +110,6 @@ def has_domain(node: Node, name: str) -> bool:
     """Whether a column can be laid out in public: few values, and never NULL."""
     type = node.field(name).type
     return domain(type) is not None and not type.nullable
-
-
-def _is_unique(node: Node, names: Keys) -> bool:
-    if isinstance(node, Public):
-        return most_rows(node, names) <= 1
-    keys = grid_keys(node)
-    return keys is not None and keys <= names
 
 
 def most_rows(node: Public, names: Keys) -> int:
@@ -160,8 +159,9 @@ def _fixed(predicate: Expression) -> Keys:
 
 
 def _aggregate_rows(node: Aggregate, keys: Keys, catalog: Catalog, owner: str | None) -> int:
-    rest = [name for name in node.keys if name not in keys]
-    below = max(rows_max(node.input, keys & frozenset(node.keys), catalog, owner), 1 if not node.keys else 0)
+    own = owner_columns(node.input, catalog) if owner else {}
+    rest = [name for name in node.keys if name not in keys and name not in own]
+    below = max(rows_max(node.input, keys & frozenset(node.keys), catalog, owner), 0 if node.keys else 1)
     domains = [domain(node.field(name).type) for name in rest]
     if any(one is None for one in domains):
         return below

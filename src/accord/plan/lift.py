@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from accord.base.errors import Refused
 from accord.plan.catalog import Catalog
-from accord.plan.expression import AggregateCall, ColumnRef
+from accord.plan.expression import AggregateCall, ColumnRef, columns_of
 from accord.plan.facts import grid_keys, owner_columns, owners_of, table_info
 from accord.plan.nodes import Aggregate, Field, Filter, Join, Local, Node, Project, Scan
 from accord.plan.rewrite import bottom_up, is_public
@@ -23,6 +23,8 @@ def _lifted(node: Node, catalog: Catalog) -> Node:
         return Local(node)
     if isinstance(node, Filter | Project) and isinstance(node.input, Local):
         return Local(replace(node, input=node.input.input))
+    if isinstance(node, Project) and isinstance(node.input, Join) and (looked_up := _looked_up(node, node.input, catalog)):
+        return Local(replace(node, input=looked_up))
     if isinstance(node, Aggregate) and isinstance(node.input, Local):
         return _aggregate(node, node.input.input, catalog)
     if isinstance(node, Join):
@@ -62,16 +64,40 @@ def _join(node: Join, catalog: Catalog) -> Node:
     left, right = node.left, node.right
     if isinstance(left, Local) and isinstance(right, Local) and _same_owner(node, left.input, right.input, catalog):
         return Local(replace(node, left=left.input, right=right.input))
-    if isinstance(left, Local) and is_public(right) and _needs_owner(left.input, [name for name, _ in node.on]):
+    if isinstance(left, Local) and is_public(right) and _needs_owner(left.input, [name for name, _ in node.on], catalog):
         return Local(replace(node, left=left.input))
-    if isinstance(right, Local) and is_public(left) and node.kind != "left" and _needs_owner(right.input, [name for _, name in node.on]):
+    if (
+        isinstance(right, Local)
+        and is_public(left)
+        and node.kind != "left"
+        and _needs_owner(right.input, [name for _, name in node.on], catalog)
+    ):
         return Local(replace(node, right=right.input))
     return node
 
 
-def _needs_owner(below: Node, on: list[str]) -> bool:
+def _looked_up(node: Project, join: Join, catalog: Catalog) -> Join | None:
+    """The join at the owner, where an owner's groups look up public values to compute with.
+
+    It stays with the servers where a value that is public would become secret: one that is passed on, or follows from keys alone.
+    """
+    place = next((at for at, side in enumerate(join.inputs) if isinstance(side, Local) and is_public(join.inputs[1 - at])), None)
+    if place is None or (join.kind == "left" and place == 1):
+        return None
+    local, other = join.inputs[place], join.inputs[1 - place]
+    at_owner = replace(join, left=local.inputs[0]) if place == 0 else replace(join, right=local.inputs[0])
+    keys = grid_keys(at_owner, catalog)
+    if keys is None:
+        return None
+    public = frozenset(one.name for one in other.fields)
+    secret = frozenset(one.name for one in local.fields) - keys
+    used = [columns_of(expression) for _, expression in node.columns]
+    return at_owner if all(one & secret for one in used if one & public) else None
+
+
+def _needs_owner(below: Node, on: list[str], catalog: Catalog) -> bool:
     """Whether a join with a public table is for the owner: servers do it for nothing where the join columns are public to them."""
-    keys = grid_keys(below)
+    keys = grid_keys(below, catalog)
     return keys is None or not frozenset(on) <= keys
 
 

@@ -59,7 +59,7 @@ class _Share:
 
     def _local(self, below: Node, wanted: Names) -> Node:
         """The shared form of a local step. What follows from its keys alone is computed in public above it."""
-        keys = grid_keys(below.input) if isinstance(below, Project) else None
+        keys = grid_keys(below.input, self.catalog) if isinstance(below, Project) else None
         if not isinstance(below, Project) or keys is None:
             return self._inputs(below, wanted)
         inner, above = _apart(below, keys)
@@ -76,7 +76,7 @@ class _Share:
                     rule="text keys stay with their owner",
                     do="group or join by it within one owner's tables, or declare it as a category",
                 )
-        keys = (grid_keys(below) or frozenset()) | wanted
+        keys = (grid_keys(below, self.catalog) or frozenset()) | wanted
         for name in sorted(keys):
             require_domain(below.field(name), f"the public key {name}")
         sql = local_sql(below)
