@@ -20,7 +20,7 @@ from accord.base.ring import Column, Ring
 from accord.mpc.bits import column_from_planes, planes_from_column
 from accord.mpc.party import Party, Profile
 from accord.mpc.share import Bits, Secret, Share
-from accord.testing.world import Dealt, deal_parts, reconstruct
+from accord.testing.world import Dealt, Ending, deal_parts, reconstruct
 from accord.wire.exchange import Protocol
 from accord.wire.local import run_local
 
@@ -178,7 +178,9 @@ class _Run:
         coins = [_Coins(table, i) for i in range(SERVERS)]
         parties = [Party(i, coins[i], pivot=self.pivot, profile=self.profile) for i in range(SERVERS)]
         public = self.arrange(number.shape[0])
-        outcome = run_local([self.protocol(me, *(one.at[me.index] for one in dealt), **public) for me in parties], keep=True)
+        running = [self.protocol(me, *(one.at[me.index] for one in dealt), **public) for me in parties]
+        with Ending(running, f"in every_view, pivot {self.pivot}"):
+            outcome = run_local(running, keep=True)
         return self._views(1 << sequence_bits, which, dealt, coins, outcome)
 
     def _dealt(self, table: _Table, at: int, form: Form, which: Keys, inputs: list[tuple[Any, ...]]) -> Dealt:

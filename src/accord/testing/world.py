@@ -75,7 +75,7 @@ class Ran:
         return Cost(self.exchanges, self.outcome.bytes_sent)
 
 
-class _Ending:
+class Ending:
     """Closes what still runs when a run fails, and adds a note to the error, so that the run can be repeated."""
 
     def __init__(self, running: Sequence[Protocol[Any]], note: str) -> None:
@@ -133,7 +133,7 @@ class World:
         dealt = [self._dealt(column, ring) for column in columns]
         running = [protocol(me, *(one.at[me.index] for one in dealt), **public) for me in self.parties(pivot)]
         counts = [0] * SERVERS
-        with _Ending(running, f"in World(seed={self.seed}), pivot {pivot}"):
+        with Ending(running, f"in World(seed={self.seed}), pivot {pivot}"):
             outcome = run_local([_counted(one, counts, i) for i, one in enumerate(running)], keep=self.keep)
             if len(set(counts)) > 1:
                 raise OurFault(f"the servers awaited {counts} exchanges", do="let a role with nothing to say await an empty one")
