@@ -207,9 +207,8 @@ def test_8_a_result_opened_with_the_wrong_key(accord, finished):
     wrong = session.folder.party("south").keys()
     with pytest.raises(Refused) as told:
         session.open("north", keys=wrong)
-    assert str(told.value).startswith(
-        "release means, server 0: this key does not open it: it is sealed to north, or was altered; use the key of north"
-    )
+    sentence = "release means, server 0: this key does not open it: it is sealed to north, or was altered; use the key of north"
+    assert str(told.value).startswith(sentence)
     own = session.folder.party("north").path
     (own / keys.PRIVATE_FILE).unlink()
     keys.save(keys.generate("north"), own)

@@ -33,11 +33,12 @@ def answers(compiled: Compiled, versions: Mapping[str, str]) -> list[dict[str, A
     ]
 
 
-def require_unanswered(ledger: Ledger, compiled: Compiled, versions: Mapping[str, str], run: str) -> None:
+def require_unanswered(owner: PartyFolder, compiled: Compiled, versions: Mapping[str, str], run: str) -> None:
     """Raises Refused where a cell of a `once` release was answered for the same data; otherwise writes down that it is answered now.
 
     A run that released nothing does not count: what it would have answered may be answered now.
     """
+    ledger = owner.ledger()
     withdrawn = {entry.facts["run"] for entry in ledger.find(WITHDRAWN)}
     sheets = [sheet for sheet in answers(compiled, versions) if sheet["versions"]]
     for sheet in sheets:
@@ -45,7 +46,7 @@ def require_unanswered(ledger: Ledger, compiled: Compiled, versions: Mapping[str
             if _overlap(sheet, entry) and entry.facts["run"] not in {run, *withdrawn}:
                 raise Refused(
                     f"cells of release {sheet['release']} were answered in run {entry.facts['run']}",
-                    where="this owner's ledger",
+                    where=f"the ledger of {owner.name}",
                     rule="each cell is answered once per data version",
                     do="open that run's result; a new version of the data may be asked again",
                 )

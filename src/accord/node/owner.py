@@ -70,10 +70,10 @@ def prepare(compiled: Compiled, consortium: Consortium, folder: PartyFolder, run
 
     The openings of the commitments stay in the owner's folder. Raises BadData or Refused before anything is sealed.
     """
-    keys, ledger = folder.keys(), folder.ledger()
+    keys = folder.keys()
     columns = local_columns(compiled, folder, done)
     versions = {name: data_version(table.path, keys.salt) for name, table in owned_tables(compiled.study, folder).items()}
-    require_unanswered(ledger, compiled, versions, run)
+    require_unanswered(folder, compiled, versions, run)
     encryption = [consortium.keys_of(place.party).encryption for place in consortium.servers]
     prepared = []
     for one in columns:
@@ -86,7 +86,7 @@ def prepare(compiled: Compiled, consortium: Consortium, folder: PartyFolder, run
         prepared.append(Prepared(one.name, envelopes, commitment, opening))
     _keep_openings(folder, run, prepared)
     commitments = {one.name: one.commitment.hex() for one in prepared}
-    ledger.append(SHARED, {"run": run, "study": compiled.study.digest.hex(), "role": "owner", "inputs": commitments})
+    folder.ledger().append(SHARED, {"run": run, "study": compiled.study.digest.hex(), "role": "owner", "inputs": commitments})
     return prepared
 
 

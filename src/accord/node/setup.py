@@ -15,18 +15,26 @@ FIRST_PORT = 9101
 
 
 def make_keys(folder: StudyFolder, parties: Iterable[str] | None = None) -> Consortium:
-    """Make the keys that are missing for these parties (default: all that the study names), then write `consortium.toml`.
+    """Make the keys that are missing for these parties (default: all that have none yet), then write `consortium.toml`.
 
-    A party that is already in the consortium keeps its public keys there. Raises Refused where a party that the study names has
-    no public keys yet.
+    A party that the consortium has and whose keys are not here made them elsewhere: it keeps them. Raises Refused where such a party is
+    named, and where a party that the study names has no public keys yet.
     """
     study = folder.study()
-    wanted = tuple(parties) if parties is not None else study.parties
-    for name in wanted:
+    known = folder.consortium() if (folder.path / consortium.FILE).exists() else None
+    elsewhere = {name for name in (known.parties if known else ()) if not _has_keys(folder.party(name))}
+    for name in study.parties if parties is None else parties:
         if name not in study.parties:
             raise Refused(f"{name} is no party of this study", do=f"it names {', '.join(study.parties)}")
-        _make(folder.party(name), serves=name in study.servers)
-    made = _gather(folder, study)
+        if name not in elsewhere:
+            _make(folder.party(name), serves=name in study.servers)
+        elif parties is not None:
+            raise Refused(
+                f"{name} has keys already, on another machine",
+                where=str(folder.path / consortium.FILE),
+                do=f"let {name} sign there; to replace its keys, take its entry out of this file first",
+            )
+    made = _gather(folder, study, known)
     consortium.write(made, folder.path)
     return made
 
@@ -36,21 +44,23 @@ def identity(party: PartyFolder) -> Identity:
     return Identity(party.path / "tls.pem", party.path / "tls.private.pem")
 
 
+def _has_keys(party: PartyFolder) -> bool:
+    return (party.path / keys.PRIVATE_FILE).exists()
+
+
 def _make(party: PartyFolder, *, serves: bool) -> None:
     party.make()
-    if not (party.path / keys.PRIVATE_FILE).exists():
+    if not _has_keys(party):
         keys.save(keys.generate(party.name), party.path)
     if serves and not identity(party).key_file.exists():
         make_identity(party.name, party.path)
 
 
-def _gather(folder: StudyFolder, study: Study) -> Consortium:
-    known = folder.consortium() if (folder.path / consortium.FILE).exists() else None
+def _gather(folder: StudyFolder, study: Study, known: Consortium | None) -> Consortium:
     public = {}
     for name in study.parties:
-        private = folder.party(name).path / keys.PRIVATE_FILE
-        if private.exists():
-            public[name] = keys.load(private.parent).public
+        if _has_keys(folder.party(name)):
+            public[name] = folder.party(name).keys().public
         elif known is not None and name in known.parties:
             public[name] = known.keys_of(name)
         else:
