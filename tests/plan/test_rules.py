@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from accord.base.errors import OurFault
+from accord.base.errors import OurFault, Refused
 from accord.frame.sql import to_plan
 from accord.plan.facts import walk
 from accord.plan.interpret import interpret
-from accord.plan.nodes import Aggregate, Input, Local, Project, Scan
-from accord.plan.place import RULES, place, require_placed, verify
+from accord.plan.nodes import Aggregate, Input, Join, Local, Project, Scan
+from accord.plan.place import RULES, place, place_all, require_placed, verify
 from tests.plan.rules import FIXTURES, QUESTIONS, fixture, steps
-from tests.plan.worlds import CATALOG, assert_agree, world
+from tests.plan.worlds import CATALOG, assert_agree, input_table, world
 
 EVERY = sorted({sql for questions in QUESTIONS.values() for sql in questions})
 
@@ -65,3 +65,31 @@ def test_a_step_that_two_releases_share_is_one() -> None:
     grouped = place(to_plan(f"{cells} SELECT rank, SUM(d) AS d, MIN(m) AS m FROM c GROUP BY rank", CATALOG), CATALOG)
     assert isinstance(chosen, Project) and isinstance(grouped, Aggregate)
     assert chosen.input == grouped.input
+
+
+def test_plans_placed_together_keep_their_rows_and_share_their_steps() -> None:
+    named = {"sold": to_plan("SELECT region, SUM(amount) AS s, MAX(n) AS m FROM sales GROUP BY region", CATALOG)}
+    named["ranked"] = to_plan("SELECT region, rank, s * 2 AS d, m FROM area LEFT JOIN sold USING (region)", CATALOG, named)
+    questions = (
+        "SELECT region, d FROM ranked WHERE rank > 1 ORDER BY region",
+        "SELECT rank, SUM(d) AS d, SUM(m) AS m FROM ranked GROUP BY rank",
+        "SELECT region, m FROM ranked WHERE d > 3",
+        "SELECT COUNT(*) AS n FROM sales",
+    )
+    plans = [to_plan(sql, CATALOG, named) for sql in questions]
+    placed = place_all(plans, CATALOG)
+    inputs = {one.name: input_table(one, 3) for node in placed for one in walk(node) if isinstance(one, Input)}
+    for plan, node in zip(plans, placed, strict=True):
+        names = tuple(one.name for one in plan.fields)
+        assert sorted(interpret(plan, world(3)).tuples(names), key=repr) == sorted(interpret(node, inputs=inputs).tuples(names), key=repr)
+    joins = {id(one) for node in placed for one in walk(node) if isinstance(one, Join)}
+    assert len(joins) == 1 and len(inputs) == 6
+
+
+def test_together_each_is_refused_for_its_own_reason() -> None:
+    plans = [
+        to_plan(sql, CATALOG)
+        for sql in ("SELECT n FROM sales", "SELECT t FROM (SELECT region, SUM(n) AS t FROM sales GROUP BY region) ORDER BY t")
+    ]
+    with pytest.raises(Refused, match="ORDER BY t, which is secret there"):
+        place_all(plans, CATALOG)

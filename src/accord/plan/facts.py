@@ -11,7 +11,7 @@ from typing import Any
 from accord.base.errors import OurFault
 from accord.plan.catalog import Catalog, TableInfo
 from accord.plan.expression import Call, ColumnRef, Expression, Literal
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Local, Node, Project, Public, Scan, Sort
+from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Local, Node, Project, Public, Scan, Several, Sort
 from accord.plan.typing import domain
 
 Keys = frozenset[str]
@@ -23,7 +23,7 @@ def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
         return node
     if isinstance(node, Join):
         return replace(node, left=inputs[0], right=inputs[1])
-    if isinstance(node, Concatenate):
+    if isinstance(node, Concatenate | Several):
         return replace(node, parts=inputs)
     changed: Any = {"input": inputs[0]}
     return replace(node, **changed)

@@ -191,6 +191,21 @@ class Sort(Node):
 
 
 @dataclass(frozen=True)
+class Several(Node):
+    """Plans that are placed together, so that steps which they share stay shared. It has no rows of its own, and no placed plan has it."""
+
+    parts: tuple[Node, ...]
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return ()
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return self.parts
+
+
+@dataclass(frozen=True)
 class Local(Node):
     """What each owner computes alone on its own rows; the rows of all owners together. A placed plan has none left."""
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from accord.base.errors import OurFault, Refused
 from accord.plan.catalog import Catalog
 from accord.plan.facts import walk
 from accord.plan.lift import lift_to_owners
-from accord.plan.nodes import Aggregate, Join, Local, Node, Scan, Sort
+from accord.plan.nodes import Aggregate, Join, Local, Node, Scan, Several, Sort
 from accord.plan.prune import prune_columns
 from accord.plan.public import fold_publics
 from accord.plan.push_filters import push_filters
@@ -17,22 +17,36 @@ from accord.plan.tidy import tidy_projections
 
 Rule = Callable[[Node, Catalog], Node]
 
+Trace = Callable[[str, Node], None]
+
 RULES: tuple[Rule, ...] = (push_filters, lift_to_owners, prune_columns, fold_publics, tidy_projections, share_inputs)
 """Each keeps names, order and types of the columns, and the rows; `verify` checks the first after each, tests the second."""
 
 
-def place(node: Node, catalog: Catalog, trace: Callable[[str, Node], None] = lambda name, plan: None) -> Node:
+def ignore(rule: str, plan: Node) -> None:
+    """Nobody listens."""
+
+
+def place(node: Node, catalog: Catalog, trace: Trace = ignore) -> Node:
     """The placed plan. Raises Refused, with the nearest form, where a step would need a secret layout or too large a grid.
 
     `trace` hears each rule's name and what it made.
     """
+    return place_all((node,), catalog, trace)[0]
+
+
+def place_all(nodes: Sequence[Node], catalog: Catalog, trace: Trace = ignore) -> tuple[Node, ...]:
+    """Several plans placed together: a step that two of them name (the same node) stays one step for both, and runs once."""
+    whole: Node = Several(tuple(nodes))
     for rule in RULES:
-        placed = rule(node, catalog)
-        verify(rule.__name__, node, placed)
-        node = placed
-        trace(rule.__name__, node)
-    require_placed(node)
-    return node
+        placed = rule(whole, catalog)
+        for before, after in zip(whole.inputs, placed.inputs, strict=True):
+            verify(rule.__name__, before, after)
+            trace(rule.__name__, after)
+        whole = placed
+    for one in whole.inputs:
+        require_placed(one)
+    return whole.inputs
 
 
 def verify(rule: str, before: Node, after: Node) -> None:

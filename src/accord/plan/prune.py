@@ -7,7 +7,7 @@ from dataclasses import replace
 from accord.plan.catalog import Catalog
 from accord.plan.expression import ColumnRef, columns_of
 from accord.plan.facts import walk, with_inputs
-from accord.plan.nodes import Aggregate, Filter, Join, Local, Node, Project, Public, Scan, Sort
+from accord.plan.nodes import Aggregate, Filter, Join, Local, Node, Project, Public, Scan, Several, Sort
 from accord.plan.typing import column
 
 Names = frozenset[str]
@@ -40,6 +40,8 @@ def _wanted(node: Node, needed: Names) -> tuple[Names, ...]:
         return tuple((needed | on) & _names(side) for side in node.inputs)
     if isinstance(node, Sort):
         return (needed | {name for name, _ in node.keys},)
+    if isinstance(node, Several):
+        return tuple(_names(one) for one in node.parts)
     return tuple(needed for _ in node.inputs)
 
 
@@ -64,6 +66,8 @@ class _Prune:
             return _public(node, needed) if at_owner else node
         if isinstance(node, Join):
             return replace(node, left=self.pruned(node.left, at_owner), right=self.pruned(node.right, at_owner))
+        if isinstance(node, Several):
+            return Several(tuple(self.pruned(one) for one in node.parts))
         below = self.pruned(node.inputs[0], at_owner or isinstance(node, Local))
         if isinstance(node, Project):
             kept = needed if at_owner else needed | _passed_on(node, _names(below))

@@ -10,7 +10,7 @@ from accord.base.limits import PUBLIC_ROWS_MAX
 from accord.plan.catalog import Catalog
 from accord.plan.facts import most_rows
 from accord.plan.interpret import interpret
-from accord.plan.nodes import Join, Node, Public
+from accord.plan.nodes import Join, Node, Public, Several
 from accord.plan.rewrite import bottom_up
 
 
@@ -20,7 +20,7 @@ def fold_publics(node: Node, _: Catalog) -> Node:
 
 
 def _folded(node: Node) -> Node:
-    ready = node.inputs and all(isinstance(one, Public) for one in node.inputs)
+    ready = node.inputs and not isinstance(node, Several) and all(isinstance(one, Public) for one in node.inputs)
     return computed(node) if ready else node
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from accord.plan.catalog import Catalog
 from accord.plan.expression import Call, ColumnRef, Expression, columns_of
 from accord.plan.facts import walk, with_inputs
-from accord.plan.nodes import Aggregate, Filter, Join, Node, Project, Sort
+from accord.plan.nodes import Aggregate, Filter, Join, Node, Project, Several, Sort
 from accord.plan.rewrite import conjunction, conjuncts, substituted
 
 
@@ -34,6 +34,8 @@ class _Push:
             return self.pushed(node.input, [*conjuncts(node.predicate), *pending])
         if isinstance(node, Join):
             return self._join(node, pending)
+        if isinstance(node, Several):
+            return Several(tuple(self.pushed(one, []) for one in node.parts))
         here, below = _split(node, pending)
         if len(node.inputs) != 1:
             return _filtered(node, pending)

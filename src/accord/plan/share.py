@@ -11,7 +11,7 @@ from accord.plan.expression import ColumnRef, Expression, columns_of
 from accord.plan.facts import grid_keys, owner_columns, owners_of, renamed, rows_max, table_info, tables_of, walk
 from accord.plan.lift import require_domain
 from accord.plan.local_sql import local_sql
-from accord.plan.nodes import Aggregate, Concatenate, Field, Input, Join, Local, Node, Project, Sort
+from accord.plan.nodes import Aggregate, Concatenate, Field, Input, Join, Local, Node, Project, Several, Sort
 from accord.plan.rewrite import bottom_up, substituted
 from accord.plan.tidy import changes_nothing
 from accord.plan.types import TEXT
@@ -45,6 +45,8 @@ def _of_inputs(node: Node, wanted: Names) -> tuple[Names, ...]:
         return (wanted | {name for name, _ in node.keys},)
     if isinstance(node, Project):
         return (frozenset().union(*(columns_of(expression) for name, expression in node.columns if name in wanted)),)
+    if isinstance(node, Several):
+        return tuple(frozenset() for _ in node.parts)
     return tuple(wanted for _ in node.inputs)
 
 
