@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import statistics
 import tempfile
 import time
@@ -25,6 +26,7 @@ from accord.mpc.party import Party
 from accord.mpc.product import dot, multiply
 from accord.mpc.share import Bits, Share
 from accord.mpc.truncate import truncate
+from accord.node.processes import ALLOCATOR
 from accord.wire.attempts import Attempts
 from accord.wire.exchange import Protocol
 from accord.wire.handshake import Binding, Server
@@ -67,6 +69,7 @@ CASES = (
 def measure(cases: Sequence[Case], link: str, rows: int | None, repeats: int) -> Iterator[dict[str, Any]]:
     """Run the cases over one kind of link; a result each. Every server is a process of its own."""
     spawn = multiprocessing.get_context("spawn")
+    os.environ.update(ALLOCATOR)
     with tempfile.TemporaryDirectory() as folder:
         identities = [make_identity(f"server-{index}", Path(folder) / str(index)) for index in range(SERVERS)]
         pipes = [spawn.Pipe() for _ in range(SERVERS)]

@@ -69,7 +69,7 @@ def run(runtime: str, folder: StudyFolder, compiled: Compiled, progress: Progres
 
 def new_run_id() -> str:
     """The time and a random suffix: sorts by age, never meets another."""
-    return f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    return f"{datetime.datetime.now(datetime.UTC):%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}"
 
 
 def local(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcome:
