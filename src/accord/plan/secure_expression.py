@@ -21,7 +21,7 @@ from accord.plan.secure_flow import Step, flow
 from accord.plan.secure_logic import LOGIC
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable
 from accord.plan.secure_values import Number, Truth, Value, shared, value_of, zeroed
-from accord.plan.types import BOOL, Type
+from accord.plan.types import BOOL, CATEGORY, Type
 from accord.wire.exchange import Protocol
 
 MEANINGS: dict[str, Callable[..., Protocol[Any]]] = {**ARITHMETIC, **LOGIC}  # type: ignore[dict-item]
@@ -43,9 +43,8 @@ def _without_rounds(table: SecureTable, expression: Expression) -> Column | None
     """The column where it is there already, or follows from public ones."""
     if isinstance(expression, ColumnRef):
         return table.columns[expression.name]
-    names = columns_of(expression)
-    if all(isinstance(table.columns[name], PublicColumn) for name in names):
-        plain = {name: table.public(name).plain for name in names}
+    if _is_public(expression, table):
+        plain = {name: table.public(name).plain for name in columns_of(expression)}
         return PublicColumn.of(expression.type, evaluate(expression, plain, table.rows))
     return None
 
@@ -64,7 +63,7 @@ async def _secretly(me: Party, table: SecureTable, expressions: list[Expression]
 
 
 def is_clean(expression: Expression, table: SecureTable) -> bool:
-    """Whether the value is 0 wherever its arguments are: then it is 0 in rows that are not valid if they are."""
+    """Whether the value is 0 in rows that are not valid, because its arguments are."""
     if table.valid is True:
         return True
     if isinstance(expression, ColumnRef):
@@ -72,10 +71,20 @@ def is_clean(expression: Expression, table: SecureTable) -> bool:
         return isinstance(column, SecretColumn) and column.clean
     if not isinstance(expression, Call):
         return False
-    arguments = [is_clean(one, table) for one in expression.arguments]
+    first, *others = expression.arguments
+    if expression.function in ("divide", "floor_divide"):  # a secret divisor may be 0 where no row is, and 0 / 0 anything
+        return is_clean(first, table) and _is_public(others[0], table)
+    if expression.function == "cast" and expression.type.kind == CATEGORY:
+        return False
+    if expression.function in ("negate", "abs", "round", "cast"):
+        return is_clean(first, table)
     if expression.function == "multiply":
-        return any(arguments)
-    return expression.function in ("add", "subtract", "negate", "abs") and all(arguments)
+        return any(is_clean(one, table) for one in expression.arguments)
+    return expression.function in ("add", "subtract") and all(is_clean(one, table) for one in expression.arguments)
+
+
+def _is_public(expression: Expression, table: SecureTable) -> bool:
+    return all(isinstance(table.columns[name], PublicColumn) for name in columns_of(expression))
 
 
 # ---- one block of rows

@@ -13,13 +13,13 @@ from accord.base.errors import OurFault
 from accord.mpc.compose import in_blocks, together
 from accord.mpc.party import Party
 from accord.mpc.share import Bits, Share
-from accord.plan.evaluate import Integers, recoding
+from accord.plan.evaluate import Flags, Integers, recoding
 from accord.plan.nodes import Join
 from accord.plan.secure_aggregate import Groups, any_in_groups
 from accord.plan.secure_calls import multiply
 from accord.plan.secure_flags import Flag, any_of, as_bits, as_numbers, both, negation
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable, take_flag
-from accord.plan.secure_values import shared
+from accord.plan.secure_values import product, shared
 from accord.plan.types import BOOL, CATEGORY, Type
 
 Rows = NDArray[np.intp]
@@ -121,10 +121,11 @@ async def _left_join(me: Party, left: SecureTable, right: SecureTable, ours: Row
     first = left.take(rows.left).columns
     columns = {name: _unclean(one, valid, left.valid, right.valid) for name, one in first.items()}
     missing = negation(me, there)
-    (flags,) = await as_numbers(me.step("flags"), there)
+    needed = not all(isinstance(one, SecretColumn) and (one.clean or isinstance(one.value, Bits)) for one in right.columns.values())
+    (flags,) = await as_numbers(me.step("flags"), there if needed else True)
     sides = await together(
         *(
-            _outer_column(me.step(f"column.{at}"), types[name], _padded(column, rows.right), missing, flags)
+            _outer_column(me.step(f"column.{at}"), types[name], _padded(column, rows.right), missing, flags, rows.right >= 0)
             for at, (name, column) in enumerate(right.columns.items())
         )
     )
@@ -151,24 +152,22 @@ def _padded(column: Column, rows: Rows) -> Column:
     return column.take(np.maximum(rows, 0))
 
 
-async def _outer_column(me: Party, type: Type, column: Column, missing: Flag, there: Any) -> Column:
-    """The column with NULL (and 0) where the right side is missing."""
+async def _outer_column(me: Party, type: Type, column: Column, missing: Flag, there: Any, matched: Flags) -> Column:
+    """The column with NULL (and 0) where the right side is missing; `matched` is what of that is public, `there` the rest as numbers."""
     if isinstance(column, PublicColumn):
         if not isinstance(missing, Bits):
             nulls = column.nulls | missing
             return PublicColumn(type, np.where(nulls, 0, column.values), nulls)
-        column = _secret(me, column, column.nulls if column.nulls.any() else False)
-    null = await any_of(me.step("null"), [missing, column.null])
-    if isinstance(column.value, Bits):
-        (value,) = await both(me.step("value"), (column.value, negation(me, missing)))
-        return SecretColumn(type, as_bits(me, value, column.value.rows), null)
-    if isinstance(there, Share):
-        cleared: Share = await in_blocks(multiply, me.step("value"), column.value, there)
-        return SecretColumn(type, cleared, null)
-    return SecretColumn(type, column.value.times(there if isinstance(there, int) else there.astype(np.uint64)), null)
-
-
-def _secret(me: Party, column: PublicColumn, null: Flag) -> SecretColumn:
+        null = await any_of(me.step("null"), [missing, column.nulls if column.nulls.any() else False])
+        value: Any = column.values != 0 if column.type.kind == BOOL else column.values
+    else:
+        null, value = await any_of(me.step("null"), [missing, column.null]), column.value
     if column.type.kind == BOOL:
-        return SecretColumn(column.type, as_bits(me, column.values != 0, len(column.values)), null)
-    return SecretColumn(column.type, shared(me, column.values), null)
+        (true,) = await both(me.step("value"), (value, negation(me, missing)))
+        return SecretColumn(type, as_bits(me, true, len(matched)), null)
+    if isinstance(column, SecretColumn) and column.clean:
+        return SecretColumn(type, value.times(matched.astype(np.uint64)), null)
+    if isinstance(there, Share) and isinstance(value, Share):
+        cleared: Share = await in_blocks(multiply, me.step("value"), value, there)
+        return SecretColumn(type, cleared, null)
+    return SecretColumn(type, shared(me, await product(me, there, value)), null)
