@@ -127,8 +127,8 @@ class World:
         """Run `protocol(me, *columns, **public)` at the three servers.
 
         A column is an array of booleans (dealt as Bits of one plane), of integers (a Share over `ring`), a `Word`
-        (Bits), or a `Dealt`. A protocol's own argument `ring` needs a lambda around it. Raises OurFault when neighbours end with different copies of a component, or when servers
-        await different numbers of exchanges.
+        (Bits), or a `Dealt`. A protocol's own argument `ring` needs a lambda around it. Raises OurFault when neighbours
+        end with different copies of a component, or when servers await different numbers of exchanges.
         """
         dealt = [self._dealt(column, ring) for column in columns]
         running = [protocol(me, *(one.at[me.index] for one in dealt), **public) for me in self.parties(pivot)]
