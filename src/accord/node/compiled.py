@@ -5,7 +5,7 @@ Each party compiles for itself; the same study and version give the same plan, d
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +22,7 @@ from accord.plan.explain import Explanation, Told, explain
 from accord.plan.facts import tables_of, walk
 from accord.plan.lower import public_layouts
 from accord.plan.nodes import Input, Node
-from accord.plan.place import place
+from accord.plan.place import place, place_all
 from accord.release.rules import read_rules
 from accord.release.spec import ByColumns, ReleaseSpec
 from accord.study.approval import Agreement
@@ -118,42 +118,61 @@ def compile_study(study: Study) -> Compiled:
     for name, sql in study.queries.items():
         with _named(f"query {name}"):
             named[name] = to_plan(sql, study.catalog, named)
-    branches = tuple(branch for release in study.releases for branch in _branches(study, release, named))
-    return Compiled(study, branches)
+    drafts = [draft for release in study.releases for draft in _drafts(study, release, named)]
+    return Compiled(study, tuple(_branch(draft, node) for draft, node in zip(drafts, _placed(study, drafts), strict=True)))
 
 
-def _branches(study: Study, release: ReleaseText, named: Mapping[str, Node]) -> list[Branch]:
+@dataclass(frozen=True)
+class _Draft:
+    """A plan of a release before it is placed."""
+
+    text: ReleaseText
+    unplaced: Node
+    recipients: tuple[str, ...] | ByColumns
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+def _drafts(study: Study, release: ReleaseText, named: Mapping[str, Node]) -> list[_Draft]:
     """One plan where all recipients get the same; one for each where the question depends on who asks."""
     with _named(f"release {release.name}"):
         by_columns = ByColumns(release.recipient_columns, tuple(study.party_values.items())) if release.recipient_columns else None
         if RECIPIENT not in release.sql:
-            return [_branch(study, release, named, by_columns or release.recipients, ())]
+            return [_Draft(release, to_plan(release.sql, study.catalog, named), by_columns or release.recipients)]
         if by_columns:
             raise Refused("a question with :recipient whose rows go to parties by column", do="name the recipients")
         values = {party: value for value, party in study.party_values.items()}
         if unnamed := set(release.recipients) - set(values):
             raise Refused(f":recipient has no value for {', '.join(sorted(unnamed))}", do="add them to [party_values]")
-        return [_branch(study, release, named, (party,), (("recipient", values[party]),)) for party in release.recipients]
+        return [
+            _Draft(release, to_plan(release.sql, study.catalog, named, dict(asked)), (party,), asked)
+            for party, asked in ((party, (("recipient", values[party]),)) for party in release.recipients)
+        ]
 
 
-def _branch(
-    study: Study,
-    release: ReleaseText,
-    named: Mapping[str, Node],
-    recipients: tuple[str, ...] | ByColumns,
-    parameters: tuple[tuple[str, str], ...],
-) -> Branch:
-    node = to_plan(release.sql, study.catalog, named, dict(parameters))
-    spec = ReleaseSpec(
-        name=release.name,
-        node=place(node, study.catalog),
-        recipients=recipients,
-        rules=read_rules(release.rules),
-        judged=release.judged,
-        reason=release.reason,
-        title=release.title,
-    )
-    return Branch(release, node, spec, parameters)
+def _placed(study: Study, drafts: Sequence[_Draft]) -> tuple[Node, ...]:
+    """All plans placed together, so that what they share runs once; one by one where that is refused, to say which."""
+    try:
+        return place_all([draft.unplaced for draft in drafts], study.catalog)
+    except Refused:
+        placed = []
+        for draft in drafts:
+            with _named(f"release {draft.text.name}"):
+                placed.append(place(draft.unplaced, study.catalog))
+        return tuple(placed)
+
+
+def _branch(draft: _Draft, node: Node) -> Branch:
+    with _named(f"release {draft.text.name}"):
+        spec = ReleaseSpec(
+            name=draft.text.name,
+            node=node,
+            recipients=draft.recipients,
+            rules=read_rules(draft.text.rules),
+            judged=draft.text.judged,
+            reason=draft.text.reason,
+            title=draft.text.title,
+        )
+    return Branch(draft.text, draft.unplaced, spec, draft.parameters)
 
 
 @contextmanager

@@ -28,7 +28,7 @@ def plan_document(node: Node, profile: Profile) -> dict[str, Any]:
 def _step(node: Node) -> dict[str, Any]:
     name = type(node).__name__.lower()
     if isinstance(node, Public):
-        rows = canonical.digest("public rows", canonical.encode(node.rows)).hex()
+        rows = canonical.digest("public rows", repr(node.rows).encode()).hex()
         return {"step": name, "columns": [_field(one) for one in node.columns], "rows": len(node.rows), "digest": rows}
     if isinstance(node, Input):
         return {
