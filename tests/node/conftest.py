@@ -67,6 +67,7 @@ rules = [{ rule = "minimum_count", column = "n", minimum = 5 }]
 
 OWNERS = ("north", "south")
 SERVERS = ("north", "south", "helper")
+APPROVERS = SERVERS
 SEED = 7
 ROWS = 40
 SABOTEUR = Path(__file__).parent / "saboteur"
