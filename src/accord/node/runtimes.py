@@ -78,7 +78,7 @@ def local(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcom
     Either all sealed parts and the receipt stand in the run's folder at the end, or nothing does. One run at a time in a folder.
     """
     start = time.perf_counter()
-    _, consortium, agreement = agreed(folder)
+    compiled, consortium, agreement = agreed(folder, compiled)
     run_id = new_run_id()
     place = folder.run(run_id)
     with _alone(folder, compiled) as lock, _all_or_nothing(folder, compiled, run_id):

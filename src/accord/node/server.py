@@ -72,12 +72,14 @@ def serve(job: Job) -> Said:
     return Said("end", rounds=traffic.rounds, bytes_sent=traffic.bytes_sent, seconds=time.perf_counter() - start)
 
 
-def agreed(folder: StudyFolder) -> tuple[Compiled, Consortium, Agreement]:
+def agreed(folder: StudyFolder, known: Compiled | None = None) -> tuple[Compiled, Consortium, Agreement]:
     """The study as this party compiles it, the consortium, and the agreement that all signed.
 
-    Raises Refused where an approval is missing or for something else, or the study has expired.
+    `known` is taken where it is the study as it stands now. Raises Refused where an approval is missing or for something else, or the
+    study has expired.
     """
-    compiled = compile_study(folder.study())
+    study = folder.study()
+    compiled = known if known is not None and known.study == study else compile_study(study)
     consortium = folder.consortium()
     agreement = compiled.agreement(consortium)
     require_approved(agreement, folder.approvals(), {name: consortium.keys_of(name) for name in compiled.study.approvers})
