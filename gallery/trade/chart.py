@@ -151,8 +151,8 @@ def _groups(released: Released, parameters: Parameters, left: float, top: float)
 def _why_suppressed(parameters: Parameters, left: float, top: float) -> Iterable[str]:
     lines = (
         f"Suppressed: fewer than {parameters.commodities_min} commodities, or none or all of the cells disagree,",
-        "in the whole or in the part that is news to this office.",
-        "The servers do not know which rows these are.",
+        "in the whole or in the part that is news to this office; or the row keeps a",
+        "single suppressed one company. The servers do not know which rows these are.",
     )
     for place, line in enumerate(lines):
         yield _text(left, top + 17 * place, line, size=12.5, fill=SOFT)

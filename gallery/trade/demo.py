@@ -84,7 +84,7 @@ def _tally(classes: Any) -> list[tuple[str, int]]:
 
 def _row(row: TableRow | None) -> str:
     if row is None:
-        return "suppressed: too few commodities, or all cells would be told"
+        return "suppressed (too few commodities, none or all disagree, or company for a single suppressed row)"
     return f"{row.mirrored:>5} cells  {row.share_permille / 10:>5.1f} %   {DEFAULT.bands[row.band]}"
 
 
