@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from accord.mpc.party import Party
 from accord.plan.interpret import Table
-from accord.plan.nodes import Field, Input
+from accord.plan.lower import execute
+from accord.plan.nodes import Field, Input, Join, Project, Public
+from accord.plan.secure_table import SecureTable
 from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, INT, Type
+from accord.plan.typing import call, column, integer
 from accord.release.gate import ReleasePart, release
 from accord.release.rules import Rule
 from accord.release.seal import Binding, ReleasedTable, Sealed, open_sealed, seal
@@ -34,6 +39,18 @@ COLUMNS = (
 )
 NAMES = tuple(one.name for one in COLUMNS)
 CELLS = Input("cells", "usa", "", (("seller", (0, 1, 2)), ("buyer", (0, 1, 2))), 1, COLUMNS)
+_PAIRS = Public("pairs", (Field("a", OFFICE, True), Field("b", OFFICE, True)), tuple(product(range(3), range(3))))
+_JOINED = Join(_PAIRS, CELLS, "left", (("a", "seller"), ("b", "buyer")))
+GRID = Project(
+    _JOINED,
+    (
+        ("seller", column(_JOINED.field("a"))),
+        ("buyer", column(_JOINED.field("b"))),
+        ("n", call("coalesce", column(_JOINED.field("n")), integer(0))),
+        ("part", column(_JOINED.field("part"))),
+    ),
+)
+"""Every pair of offices, 0 where it has no cell: all rows are there."""
 BY_OFFICE = ByColumns(("seller", "buyer"), tuple((one, one) for one in OFFICES))
 REASON = "each cell goes to its two offices only"
 
@@ -56,8 +73,11 @@ def gated(
     """The three servers' parts by recipient. `all_there`: the servers know that no row is missing."""
     world = World(seed)
     held = deal(world, CELLS, {"cells": Table.of(NAMES, list(rows))})
-    tables = [replace(one["cells"], valid=True) if all_there else one["cells"] for one in held]
-    return run_local([release(me, one, tables[me.index]) for me in world.parties()], keep=keep)
+    return run_local([_released(me, one, held[me.index]) for me in world.parties()], keep=keep)
+
+
+async def _released(me: Party, one: ReleaseSpec, inputs: dict[str, SecureTable]) -> dict[str, ReleasePart]:
+    return await release(me.step("gate"), one, await execute(me.step("plan"), one.node, inputs))
 
 
 def key(name: str) -> X25519PrivateKey:

@@ -57,6 +57,12 @@ def test_values_markers_and_absent_rows():
     assert table.suppressed == 1 and table.status.tolist() == [0, 2, 0, 0, 0, 1, 0, 0, 0]
 
 
+def test_absent_rows_stay_absent_where_no_rule_judges():
+    """Padding and filtered rows are neither released nor suppressed: they are not there."""
+    table = opened(spec(reason="a test"), [SHOWN, HELD])
+    assert table.status.tolist() == [0, 2, 0, 0, 0, 2, 0, 0, 0] and table.suppressed == 0
+
+
 rows_strategy = st.lists(
     st.one_of(
         st.none(),

@@ -20,15 +20,15 @@ from accord.release.gate import cost
 from accord.release.rules import RULES, MinimumContributors, MinimumCount, NeverAlone, RowRule, ZeroAndFull, read_rules
 from accord.release.spec import ReleaseSpec
 from accord.release.table import RELEASED
-from tests.release.offices import BY_OFFICE, NAMES, cell, gated, opened, spec
+from tests.release.offices import BY_OFFICE, CELLS, GRID, NAMES, cell, opened, spec
 
 PLACES = list(product(range(3), range(3)))
 
 
-def shown(rules, rows, **how) -> list[bool]:
+def shown(rules, rows, node=CELLS) -> list[bool]:
     """Which rows are released, on shares; the plain form must say the same."""
-    one = spec(*rules)
-    table = opened(one, rows, **how)
+    one = spec(*rules, node=node)
+    table = opened(one, rows)
     plain = passes(one, Table.of(NAMES, list(rows)).columns, len(rows))
     there = table.status[table.status > 0]
     assert (there == RELEASED).tolist() == plain.tolist()
@@ -65,12 +65,12 @@ def test_one_gap_is_never_alone(gaps):
     wanted = {at for at in range(9) if at in gaps}
     if len(gaps) == 1:
         wanted.add((gaps[0] + 1) % 9)
-    assert shown([MinimumCount("n", 1), NeverAlone()], rows, all_there=True) == [at not in wanted for at in range(9)]
+    assert shown([MinimumCount("n", 1), NeverAlone()], rows, GRID) == [at not in wanted for at in range(9)]
 
 
 def test_never_alone_needs_rows_that_are_all_there():
     with pytest.raises(Refused, match="rows may be absent"):
-        gated(spec(MinimumCount("n", 1), NeverAlone()), [cell(0, 0, 3)])
+        spec(MinimumCount("n", 1), NeverAlone())
     with pytest.raises(Refused, match="each recipient gets its own rows"):
         spec(MinimumCount("n", 1), NeverAlone(), recipients=BY_OFFICE)
 

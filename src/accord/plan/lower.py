@@ -22,7 +22,7 @@ from accord.plan.expression import Call, Expression
 from accord.plan.interpret import sort_rank
 from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Node, Project, Public, Sort
 from accord.plan.secure_aggregate import aggregate
-from accord.plan.secure_calls import count, zeros
+from accord.plan.secure_calls import count, shape_of, zeros
 from accord.plan.secure_expression import compute
 from accord.plan.secure_flags import Flag, all_of, as_bits
 from accord.plan.secure_flow import Step, flow
@@ -243,5 +243,10 @@ def stand_ins(nodes: tuple[Node, ...]) -> dict[str, SecureTable]:
 
 def public_layouts(nodes: tuple[Node, ...]) -> list[dict[str, PublicColumn]]:
     """The public columns of each plan's rows, known before anything is shared."""
-    tables, _ = count(lambda me: execute_all(me, nodes, stand_ins(nodes)))
+    tables = shape_of(lambda me: execute_all(me, nodes, stand_ins(nodes)))
     return [{name: one for name, one in table.columns.items() if isinstance(one, PublicColumn)} for table in tables]
+
+
+def all_there(node: Node) -> bool:
+    """Whether servers know that every row of a placed plan's table is there."""
+    return shape_of(lambda me: execute(me, node, stand_ins((node,)))).valid is True

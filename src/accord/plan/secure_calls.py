@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, wraps
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from accord.mpc.share import Bits, Share
 from accord.wire.exchange import Exchange, Protocol
 from accord.wire.local import run_local
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True, slots=True)
 class Counter(Party):
@@ -33,9 +35,10 @@ class Counter(Party):
 
 @dataclass
 class _Tally:
-    """What counters have in place of coins: the bytes of all servers, which server 0 counts."""
+    """What counters have in place of coins: the bytes of all servers, which server 0 counts; and whether messages are replayed."""
 
     bytes: int = 0
+    replays: bool = True
 
     def column(self, component: int, ring: Ring, rows: int, path: str, lane: str, row: int) -> Column:
         raise OurFault(f"a counter was asked for coins at {path}", do="call the protocol through plan/secure_calls.py")
@@ -54,6 +57,15 @@ def count(protocol: Callable[[Party], Protocol[Any]], profile: Profile = LAN) ->
         for one in running:
             one.close()
     return outcome.results[0], Cost(outcome.rounds, tally.bytes)
+
+
+def shape_of(protocol: Callable[[Party], Protocol[T]]) -> T:
+    """What a protocol returns for one counter that says nothing: the public facts of its result, at once."""
+    running = protocol(Counter(0, _Tally(replays=False)))
+    try:
+        return run_local([running]).results[0]
+    finally:
+        running.close()
 
 
 def zeros(kind: str, width: int, rows: int) -> Share | Bits:
@@ -79,6 +91,8 @@ def _counted(
         if not isinstance(me, Counter):
             return await protocol(me, *secrets, **public)
         assert isinstance(me.coins, _Tally)
+        if not me.coins.replays:
+            return zeros(*shape(*secrets, **public))
         if me.index == 0:
             me.coins.bytes += cost_of(protocol, *facts(me, *secrets, **public)).bytes
         tiny = tuple((name, None if isinstance(value, np.ndarray) else value) for name, value in public.items())

@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accord.base import canonical
-from accord.base.errors import Refused
 from accord.base.ring import Z64
 from accord.mpc.bits import bools_from_planes, planes_from_bools
 from accord.mpc.compose import in_blocks, together
@@ -55,7 +54,7 @@ async def release(me: Party, spec: ReleaseSpec, table: SecureTable) -> dict[str,
     """Judge the table and give this server's part for each recipient, by party.
 
     Learns: servers nothing; each recipient, from the three parts of its rows, each row's status and the values of released rows.
-    Opens:  nothing to servers; statuses and released values to recipients. Raises Refused where a rule does not apply.
+    Opens:  nothing to servers; statuses and released values to recipients.
     """
     protected = await protect(me, spec, table)
     permit = Permit(spec.name, spec.parties, GATE_TOKEN)
@@ -82,12 +81,6 @@ async def judge(me: Party, node: Node, rules: Sequence[Rule], table: SecureTable
         (column,) = await compute(me.step("rows"), table, [_all(conditions)])
         passed = (column.values != 0) & ~column.nulls if isinstance(column, PublicColumn) else _bits(column.value)
     for at, rule in enumerate(one for one in rules if isinstance(one, TableRule)):
-        if table.valid is not True:
-            raise Refused(
-                f"rule {rule.name} on a table whose rows may be absent",
-                rule="all rows of the table are there",
-                do="begin the query with the public grid of its keys and LEFT JOIN the rest to it",
-            )
         passed = await rule.judge(me.step(f"table.{at}"), passed, table.rows)
     return passed
 

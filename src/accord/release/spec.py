@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accord.base.errors import Refused
+from accord.plan.lower import all_there
 from accord.plan.nodes import Field, Node
 from accord.plan.secure_table import PublicColumn
 from accord.plan.types import CATEGORY, TEXT
@@ -51,6 +52,7 @@ class ReleaseSpec:
         for rule in self.rules:
             rule.require_applies(self.node)
         self._require_recipients(where)
+        self._require_all_there(where)
 
     def _require_recipients(self, where: str) -> None:
         if not isinstance(self.recipients, ByColumns):
@@ -66,8 +68,21 @@ class ReleaseSpec:
                     rule="who gets a row is public: a category that is a key",
                     do="group by the column that names the party",
                 )
-        if any(isinstance(rule, TableRule) for rule in self.rules):
+        if self._table_rules:
             raise Refused("a rule of the whole table, where each recipient gets its own rows", where=where, do="name the recipients")
+
+    def _require_all_there(self, where: str) -> None:
+        if self._table_rules and not all_there(self.node):
+            raise Refused(
+                f"rule {self._table_rules[0].name} on a table whose rows may be absent",
+                where=where,
+                rule="all rows of the table are there",
+                do="begin the query with the public grid of its keys and LEFT JOIN the rest to it",
+            )
+
+    @property
+    def _table_rules(self) -> list[TableRule]:
+        return [rule for rule in self.rules if isinstance(rule, TableRule)]
 
     @property
     def released(self) -> tuple[Field, ...]:
