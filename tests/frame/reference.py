@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from accord.base.errors import Refused
@@ -51,6 +52,7 @@ def refused() -> list[str]:
     return [line for name in names for line in (HERE / "fixtures" / name).read_text(encoding="utf-8").splitlines()]
 
 
+@cache
 def sentence(sql: str) -> str:
     """What a question is refused with, at whichever stage; nothing for one that is accepted."""
     try:

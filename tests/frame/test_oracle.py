@@ -10,13 +10,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accord.base.errors import OurFault, Refused
+from accord.data.encode import encode
 from accord.data.problems import BadData
+from accord.data.publics import PublicTable, load_public
+from accord.data.read import connect
 from accord.data.schema import ColumnSchema, TableSchema
-from accord.frame.oracle import run_clear
+from accord.frame.oracle import local_field, run_clear
 from accord.frame.sql import to_plan
 from accord.plan.catalog import Catalog, TableInfo
 from accord.plan.interpret import Table, interpret
+from accord.plan.nodes import Field, Input
 from accord.plan.place import place
+from accord.plan.types import INT, Type
 from tests.plan.worlds import CATALOG, world
 
 WIDE = TableInfo(
@@ -99,3 +104,21 @@ def test_a_result_outside_its_inferred_range_is_noticed() -> None:
 def test_every_owner_gives_data() -> None:
     with pytest.raises(OurFault, match="no data of a for the table t"):
         run_clear("SELECT x FROM t", ONE, {})
+
+
+def test_names_of_any_case_and_reserved_words() -> None:
+    """Names in SQL do not depend on case; what DuckDB reserves is quoted in owners' SQL."""
+    names = ("order", "Group", "Wert")
+    info = TableInfo(TableSchema("Table1", tuple(ColumnSchema(name, "int", 0, 9) for name in names)), ("a",), (5,))
+    catalog = Catalog({"Table1": info}, {})
+    held = {"Table1": {"a": Table.of(names, [(1, 2, 3), (1, 2, 4)])}}
+    sql = 'SELECT "order" AS "select", "group" + 1 AS "end", WERT AS wert, Wert AS "my col" FROM table1 WHERE "end" > 2'
+    plan = to_plan(sql, catalog)
+    assert run_clear(sql, catalog, held).tuples() == interpret(plan, held).tuples() == [(1, 3, 3, 3), (1, 3, 4, 4)]
+    placed = place(plan, catalog)
+    assert isinstance(placed, Input)
+    with connect() as connection:
+        load_public(
+            connection, "Table1", PublicTable(tuple(local_field(Field(name, Type(INT, 0, 9))) for name in names), ((1, 2, 3), (1, 2, 4)))
+        )
+        assert encode(connection, "step", placed.sql, tuple(map(local_field, placed.fields))).rows == 2

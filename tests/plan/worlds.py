@@ -122,18 +122,17 @@ def input_table(node: Input, seed: int) -> Table:
     return table
 
 
-def three_ways(sql: str, seed: int) -> tuple[Table, Table, Table]:
+def three_ways(sql: str, plan: Node, placed: Node, seed: int) -> tuple[Table, Table, Table]:
     """By DuckDB on the pooled data, by the plan run plainly, and by the placed plan with each owner's step run by DuckDB."""
-    plan = to_plan(sql, CATALOG)
-    placed = place(plan, CATALOG)
     inputs = {node.name: input_table(node, seed) for node in walk(placed) if isinstance(node, Input)}
     pooled: Any = world(seed)
     return run_clear(sql, CATALOG, pooled), interpret(plan, world(seed)), interpret(placed, inputs=inputs)
 
 
-def assert_agree(sql: str, seed: int) -> Node:
-    answers = three_ways(sql, seed)
-    plan = to_plan(sql, CATALOG)
+def assert_agree(sql: str, seed: int, plan: Node | None = None, placed: Node | None = None) -> Node:
+    """Fails unless the three answers are the same rows, in the same order of the sort keys."""
+    plan = plan or to_plan(sql, CATALOG)
+    answers = three_ways(sql, plan, placed or place(plan, CATALOG), seed)
     names = tuple(one.name for one in plan.fields)
     rows = [one.tuples(names) for one in answers]
     if isinstance(plan, Sort):
@@ -315,6 +314,10 @@ def combined_questions() -> st.SearchStrategy[str]:
         lambda t: f"WITH {t[0]}, {t[1]} SELECT rank, {t[2]} {t[3]} GROUP BY rank"
     )
     return st.one_of(plain, grouped)
+
+
+def questions() -> st.SearchStrategy[str]:
+    return st.one_of(row_questions(), grouped_questions(), combined_questions())
 
 
 def examples() -> Iterator[str]:

@@ -67,7 +67,7 @@ def encode(connection: DuckDBPyConnection, where: str, sql: str, fields: Sequenc
     Raises BadData for a value outside low … high, an undeclared category, or NULL in a column that is not nullable; Refused where the
     result lacks a field or has it in a type that is not exact. Lets DuckDB's errors through.
     """
-    stored = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {sql}").fetchall()}
+    stored = {row[0].lower(): row[1] for row in connection.execute(f"DESCRIBE {sql}").fetchall()}
     forms = [f"{_integer_form(where, field, stored)} AS {quoted(field.name)}" for field in fields]
     missing = [f"{quoted(field.name)} IS NULL AS {quoted('null ' + field.name)}" for field in fields]
     listed = ", ".join([*forms, *missing]) or "1 AS no_column"
@@ -84,9 +84,9 @@ def encode(connection: DuckDBPyConnection, where: str, sql: str, fields: Sequenc
 def _integer_form(where: str, field: LocalField, stored: dict[str, str]) -> str:
     """SQL for the integer (HUGEINT) that stands for a value; NULL for NULL, and for a category that is not declared."""
     name = quoted(field.name)
-    if field.name not in stored:
+    if field.name.lower() not in stored:
         raise Refused(f"the study's SQL gives no column {field.name!r}; it gives {', '.join(stored)}", where=where)
-    kind = stored[field.name]
+    kind = stored[field.name.lower()]
     if kind == '"NULL"':
         return f"CAST({name} AS HUGEINT)"
     decimal = _DECIMAL.fullmatch(kind)

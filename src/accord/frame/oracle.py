@@ -92,7 +92,10 @@ def _load(connection: DuckDBPyConnection, name: str, catalog: Catalog, held: Map
 
 
 def exact_sql(tree: exp.Expr, parameters: Mapping[str, str | int]) -> str:
-    """The qualified, translated tree as DuckDB SQL that computes exactly. Needs: `tree_to_plan` has left its types on it."""
+    """The qualified, translated tree as DuckDB SQL that computes exactly, its columns named as the plan's are.
+
+    Needs: `tree_to_plan` has left its types on it.
+    """
     copy = tree.copy()
     holder = exp.Paren(this=copy)
     for node in reversed(list(holder.this.walk())):
@@ -100,7 +103,9 @@ def exact_sql(tree: exp.Expr, parameters: Mapping[str, str | int]) -> str:
         if changed is not node:
             changed.meta.update(node.meta)
             node.replace(changed)
-    written: str = holder.this.sql("duckdb")
+    whole = holder.this
+    whole.set("expressions", [exp.alias_(one.unalias(), one.alias_or_name, quoted=True) for one in whole.expressions])
+    written: str = whole.sql("duckdb")
     return written
 
 
