@@ -62,6 +62,15 @@ def test_parts_are_fresh() -> None:
         assert not np.array_equal(first[i], dealt.at[i].own) and not np.array_equal(first[i], second[i])
 
 
+def test_parts_of_bits_are_fresh() -> None:
+    dealt = World(4).deal_bits(np.zeros(100, np.int64), 3)
+    first = World(4).run(reveal, dealt, permit=PERMIT).value
+    second = World(4).run(lambda me, a: reveal(me.step("again"), a, PERMIT), dealt).value
+    for i in range(3):
+        component = without_pad(dealt.at[i].own, 100)
+        assert not np.array_equal(first[i], component) and not np.array_equal(first[i], second[i])
+
+
 def cut(me: Party, b: Bits, then: Any) -> Any:
     """The first 10 rows of a column of 64: the others' bits are still in its words."""
     return then(me, b.block(0, 10), PERMIT)

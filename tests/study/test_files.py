@@ -113,6 +113,12 @@ def test_a_server_that_states_something_else_is_named(signed, consortium, requir
         receipt.verify(other, consortium, required)
 
 
+def test_a_receipt_of_another_consortium_is_refused(signed, consortium, required):
+    moved = (dataclasses.replace(consortium.servers[0], address="127.0.0.1:9"), *consortium.servers[1:])
+    with pytest.raises(Refused, match="this receipt is of another consortium"):
+        receipt.verify(signed, dataclasses.replace(consortium, servers=moved), required)
+
+
 def test_two_statements_of_one_server_do_not_make_three(signed, consortium, required):
     doubled = dataclasses.replace(signed, statements=(signed.statements[0], signed.statements[0], signed.statements[2]))
     with pytest.raises(Refused, match="three servers' statements are not all here"):
