@@ -8,15 +8,17 @@ from pathlib import Path
 from accord.frame.oracle import run_clear
 from accord.node.compiled import Compiled
 from accord.node.folder import StudyFolder
+from accord.node.owner import owned_tables
 from accord.release.clear import release_in_clear
 from accord.release.table import ReleasedTable
 
 
 def run_in_clear(folder: StudyFolder, compiled: Compiled) -> dict[str, dict[str, ReleasedTable]]:
-    """Each recipient's tables by release. Needs: every owner's files on this machine."""
+    """Each recipient's tables by release. Raises Refused where an owner's file is not on this machine, BadData for bad cells."""
     study = compiled.study
+    owned = {owner: owned_tables(study, folder.party(owner)) for owner in study.owners}
     pooled: dict[str, Mapping[str, Path]] = {
-        name: {owner: folder.party(owner).data()[name] for owner in table.owners} for name, table in study.catalog.tables.items()
+        name: {owner: owned[owner][name].path for owner in table.owners} for name, table in study.catalog.tables.items()
     }
     tables: dict[str, dict[str, ReleasedTable]] = {party: {} for party in study.recipients}
     for branch in compiled.branches:

@@ -20,7 +20,7 @@ from accord.data.publics import PublicTable
 from accord.data.share_out import share_out
 from accord.node.compiled import Compiled
 from accord.node.envelope import close
-from accord.node.folder import PartyFolder
+from accord.node.folder import PARTY_FILE, PartyFolder
 from accord.node.history import SHARED, require_unanswered
 from accord.plan.nodes import Field, Input, Public
 from accord.study.consortium import Consortium
@@ -45,9 +45,8 @@ def owned_tables(study: Study, folder: PartyFolder) -> dict[str, OwnedTable]:
         if folder.name not in table.owners:
             continue
         if name not in paths:
-            raise Refused(
-                f"{folder.name} has named no file for table {name}", where=str(folder.path / "party.toml"), do=f'add {name} = "FILE"'
-            )
+            do = f'add {name} = "FILE" below [data]'
+            raise Refused(f"{folder.name} has named no file for table {name}", where=str(folder.path / PARTY_FILE), do=do)
         place = table.owners.index(folder.name)
         constant = {table.owner_column: table.owner_values[place]} if table.owner_column else None
         tables[name] = OwnedTable(paths[name], table.schema, table.rows_max[place], constant)
