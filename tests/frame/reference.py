@@ -31,6 +31,7 @@ The examples ask two owners' tables, `sales` (three owners; `shop` says whose a 
 - Group keys, join columns and `ORDER BY` columns are public: categories, truth values, and integers, decimals or dates of at most 10 000
   values; never NULL. A group-by over owners' data has a row for every key that could occur, so that which ones do stays secret.
 - Rows of owners never leave them in the clear. What one owner can do alone (filter, derive, group) runs at the owner, in its DuckDB.
+- Names do not depend on upper and lower case; a release's columns are named in lower case.
 - `:name` stands for a parameter of the release, such as `:recipient`.
 """
 

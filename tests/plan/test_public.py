@@ -54,3 +54,5 @@ def test_too_large_is_refused_before_it_is_made() -> None:
     with pytest.raises(Refused, match=f"a public table of up to {side * side} rows"):
         place(to_plan("SELECT a.x, b.x AS z FROM t a CROSS JOIN t b", table(side)), table(side))
     place(to_plan("SELECT a.x, b.y FROM t a JOIN t b ON a.x = b.x", table(side)), table(side))
+    with pytest.raises(Refused, match=f"the public table t has {PUBLIC_ROWS_MAX + 1} rows"):
+        Public("t", (), ((),) * (PUBLIC_ROWS_MAX + 1))

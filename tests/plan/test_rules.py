@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from accord.base.errors import OurFault, Refused
@@ -93,3 +95,15 @@ def test_together_each_is_refused_for_its_own_reason() -> None:
     ]
     with pytest.raises(Refused, match="ORDER BY t, which is secret there"):
         place_all(plans, CATALOG)
+
+
+def test_a_grid_of_whole_rows_that_is_too_large_is_refused() -> None:
+    """Keys needed above by rows that cannot be grouped beforehand: every key could have every row."""
+    tables = {name: replace(info, rows_max=(20_000,) * len(info.owners)) for name, info in CATALOG.tables.items()}
+    large = replace(CATALOG, tables=tables)
+    rows = "SELECT s.amount FROM sales s JOIN staff t ON s.price = t.pay WHERE s.amount > t.grade"
+    with pytest.raises(Refused, match=r"up to 20000 for each of its keys .*; group by these keys in a subquery before the JOIN"):
+        place(to_plan(rows.replace("t.pay", "t.grade"), large), large)
+    place(
+        to_plan("SELECT s.c FROM (SELECT price, COUNT(*) AS c FROM sales GROUP BY price) s JOIN area a ON s.price = a.rank", large), large
+    )

@@ -156,7 +156,6 @@ def test_aggregates() -> None:
     assert aggregate("sum", amount, 7).type == Type(INT, -35, 63, nullable=True)
     assert not aggregate("sum", integer(1), 7).type.nullable and aggregate("sum", integer(1), 7, keyed=False).type.nullable
     assert aggregate("max", amount, 7).type == amount.type
-    assert aggregate("avg", amount, 7).type == Type(DECIMAL, -50_000, 90_000, 4, nullable=True)
 
 
 def test_domains() -> None:

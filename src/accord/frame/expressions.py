@@ -12,7 +12,7 @@ from accord.base.errors import Refused
 from accord.frame.places import at, shortened
 from accord.plan.expression import Call, ColumnRef, Expression, Literal
 from accord.plan.types import BOOL, DATE, DECIMAL, INT, Type
-from accord.plan.typing import CONDITION, article, boolean, call, cast, decimal, integer, null, quotient, text
+from accord.plan.typing import CONDITION, DIVIDE_DIGITS, article, boolean, call, cast, decimal, integer, null, quotient, text
 
 Columns = Mapping[tuple[str, str], Expression]
 """(table alias, column), both in lower case, to the expression that it stands for."""
@@ -260,8 +260,8 @@ def _date(into: Expressions, node: exp.Expr) -> Expression:
 
 def average(total: Expression, count: Expression, of: Type) -> Expression:
     """SUM / COUNT as an average of values of type `of`: between the least and the greatest of them."""
-    scale = of.scale + 4
-    return quotient(total, count, scale, (of.low * 10**4, of.high * 10**4))
+    unit = 10**DIVIDE_DIGITS
+    return quotient(total, count, of.scale + DIVIDE_DIGITS, (of.low * unit, of.high * unit))
 
 
 ACCEPTED: dict[type[Any], Translation] = {

@@ -15,7 +15,7 @@ from accord.plan.catalog import Catalog
 from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal
 from accord.plan.facts import rows_max
 from accord.plan.nodes import Aggregate, Node, Project
-from accord.plan.typing import aggregate, call, column, integer, null
+from accord.plan.typing import NUMBERS, aggregate, article, call, column, integer, null
 
 FUNCTIONS: dict[type[exp.Expr], str] = {exp.Sum: "sum", exp.Count: "count", exp.Min: "min", exp.Max: "max", exp.Avg: "avg"}
 """The aggregates that are accepted."""
@@ -135,6 +135,12 @@ class Grouping:
         calls: list[tuple[str, AggregateCall]] = []
         for one in wanted:
             with at(one.node, self.below.sql):
+                if one.function == "avg" and one.argument is not None and one.argument.type.kind not in NUMBERS:
+                    raise Refused(
+                        f"AVG of {article(one.argument.type.kind)}",
+                        rule="AVG takes numbers",
+                        do="average a CASE that gives each value a number",
+                    )
                 if one.function == "avg":
                     calls.append((one.name, aggregate("sum", one.argument, rows, bool(keys))))
                     calls.append((self._rows_name(one), aggregate("count", _counted(one.argument), rows)))

@@ -80,7 +80,8 @@ def _load(connection: DuckDBPyConnection, name: str, catalog: Catalog, held: Map
             columns = tuple(local_field(Field(one.name, Type.of(one))) for one in info.schema.columns)
             load_public(connection, name, PublicTable(columns, tuple(rows.tuples(tuple(one.name for one in columns)))))
         else:
-            load_checked(connection, rows, info.schema, info.rows_max[place])
+            constant = {info.owner_column: info.owner_values[place]} if info.owner_column else None
+            load_checked(connection, rows, info.schema, info.rows_max[place], constant)
         parts.append(f"accord_part_{place}")
         connection.execute(f"ALTER TABLE {quoted(name)} RENAME TO {quoted(parts[-1])}")
     connection.execute(f"CREATE TABLE {quoted(name)} AS " + " UNION ALL ".join(f"SELECT * FROM {part}" for part in parts))

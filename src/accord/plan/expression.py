@@ -48,7 +48,7 @@ class Call(Expression):
 
 @dataclass(frozen=True)
 class AggregateCall:
-    """SUM, COUNT, MIN, MAX or AVG over a group's rows; COUNT(*) has no argument. `type` is the result's."""
+    """sum, count, min or max over a group's rows; COUNT(*) has no argument. `type` is the result's. AVG is a quotient of two."""
 
     function: str
     argument: Expression | None

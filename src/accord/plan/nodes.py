@@ -11,14 +11,17 @@ from functools import cached_property
 from math import prod
 
 from accord.base.errors import OurFault, Refused
-from accord.base.limits import DOMAIN_CELLS_MAX, ROWS_MAX
+from accord.base.limits import DOMAIN_CELLS_MAX, PUBLIC_ROWS_MAX, ROWS_MAX
 from accord.plan.expression import AggregateCall, Expression, columns_of
 from accord.plan.types import Type
 
 
 @dataclass(frozen=True)
 class Field:
-    """One output column. `public` columns are part of the layout that every server knows; the others are secret."""
+    """One output column. `public` columns are part of the layout that every server knows; the others are secret.
+
+    Before placement `public` says that a value comes from public tables alone; where rows are an owner's, placement decides.
+    """
 
     name: str
     type: Type
@@ -68,6 +71,14 @@ class Public(Node):
     name: str
     columns: tuple[Field, ...]
     rows: tuple[tuple[int | None, ...], ...]
+
+    def __post_init__(self) -> None:
+        if len(self.rows) > PUBLIC_ROWS_MAX:
+            raise Refused(
+                f"the public table {self.name} has {len(self.rows)} rows",
+                rule=f"at most {PUBLIC_ROWS_MAX}: they stand in the signed plan",
+                do="declare smaller domains, or let an owner hold the table",
+            )
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:

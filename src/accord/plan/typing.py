@@ -106,7 +106,7 @@ def aggregate(function: str, argument: Expression | None, rows_max: int, keyed: 
     if argument is None:
         raise OurFault(f"{function} without an argument")
     of = argument.type
-    if of.kind not in (NUMBERS if function in ("sum", "avg") else (*NUMBERS, DATE)):
+    if of.kind not in (NUMBERS if function == "sum" else (*NUMBERS, DATE)):
         by_truth = "COUNT(*) FILTER (WHERE …) counts the rows where it is true"
         nearest = by_truth if of.kind == BOOL else "count its values with COUNT(*) and GROUP BY"
         raise Refused(f"{function.upper()} of {article(of.kind)}", rule=f"{function.upper()} takes numbers", do=nearest)
@@ -114,9 +114,6 @@ def aggregate(function: str, argument: Expression | None, rows_max: int, keyed: 
     if function == "sum":
         low, high = min(of.low, 0) * rows_max, max(of.high, 0) * rows_max
         return AggregateCall("sum", argument, replace(of, low=low, high=high, nullable=nullable))
-    if function == "avg":
-        unit = 10**DIVIDE_DIGITS
-        return AggregateCall("avg", argument, Type(DECIMAL, of.low * unit, of.high * unit, of.scale + DIVIDE_DIGITS, (), nullable))
     return AggregateCall(function, argument, replace(of, nullable=nullable))
 
 
