@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from accord.base.ring import Column, Ring
-from accord.mpc import bits, compare, convert, division, fixed, inputs, open, product, reciprocal, truncate
+from accord.mpc import bits, compare, convert, division, fixed, inputs, matmul, open, product, reciprocal, truncate
 
 # ---- circuits on bits
 
@@ -147,6 +147,18 @@ def divide(a: Column, b: Column, *, fraction_bits: int, a_bits: int, b_bits: int
     return (a << fraction_bits) // b
 
 
+# ---- matrices: two-dimensional int64 arrays
+
+
+def matrix_product(x: Column, y: Column) -> Column:
+    return np.asarray(x @ y)
+
+
+def fixed_matmul(x: Column, y: Column, *, fraction_bits: int) -> Column:
+    """What the protocol gives, or one less."""
+    return np.asarray(x @ y >> fraction_bits)
+
+
 # ---- in and out
 
 
@@ -179,6 +191,8 @@ TWINS: dict[Callable[..., Any], Callable[..., Column]] = {
     division.quotient: quotient,
     fixed.fixed_multiply: fixed_multiply,
     inputs.input_from: as_given,
+    matmul.fixed_matmul: fixed_matmul,
+    matmul.matmul: matrix_product,
     open.open_result: as_given,
     open.open_uniform: as_given,
     open.reveal: as_given,
