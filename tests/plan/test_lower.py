@@ -147,7 +147,7 @@ def split(listed: str) -> list[str]:
 
 
 AGGREGATES = (
-    "SUM(amount), SUM(price), SUM(n), SUM(amount * n), SUM(n + 1), SUM(3), SUM(amount) FILTER (WHERE ok)",
+    "SUM(amount), SUM(price), SUM(amount * n), SUM(n + 1), SUM(3), SUM((n + 1) * (price + 1)), SUM(amount) FILTER (WHERE ok)",
     "COUNT(*), COUNT(amount), COUNT(ok), COUNT(*) FILTER (WHERE amount > price), COUNT(DISTINCT region)",
     "MIN(amount), MAX(amount), MIN(price), MAX(n), MIN(day), MAX(amount - price), MIN(amount) FILTER (WHERE n = 2)",
     "AVG(amount), AVG(price), AVG(n), AVG(amount) FILTER (WHERE kind = 'x')",

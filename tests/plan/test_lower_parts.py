@@ -59,7 +59,7 @@ def test_division_by_a_constant_rounds_half_away(divisor, up):
     assert ran.signed.tolist() == [half_up(one * up, divisor) for one in numbers]
 
 
-@pytest.mark.parametrize("high", [2**20, 2**29, 2**45, 2**60])
+@pytest.mark.parametrize("high", [2**20, 2**30, 2**32 - 1, 2**45, 2**60])
 @pytest.mark.parametrize("divisor", [1, 4, 5, 12345, 2**19 - 1])
 def test_floors_by_a_constant(high, divisor):
     numbers = sorted({0, 1, divisor - 1, divisor, divisor + 1, high // 2, high - 1, high})

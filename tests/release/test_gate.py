@@ -19,8 +19,9 @@ from accord.mpc.open import Permit, reveal
 from accord.plan.expression import AggregateCall
 from accord.plan.interpret import Table
 from accord.plan.lower import stand_ins
-from accord.plan.nodes import Aggregate, Field, Project
+from accord.plan.nodes import Aggregate, Field, Project, Public
 from accord.plan.secure_calls import count
+from accord.plan.secure_table import PublicColumn
 from accord.plan.types import INT, TEXT, Type
 from accord.plan.typing import call, column, integer
 from accord.release.clear import release_in_clear
@@ -182,6 +183,22 @@ def test_counts_that_servers_know_are_released_like_secrets():
     parts = [part[0] for part in outcome.results]
     blobs = [sealed_part.blob for sealed_part in sealed(parts, "usa", release="counts")]
     assert [row["c"] for row in open_sealed(blobs, key("usa")).rows()] == [3, 3, 3]
+
+
+def test_what_is_computed_in_rows_that_are_not_there_stays_there():
+    """x + 1 is 1 in an absent row, on shares; no rule judges it, and still nothing of it leaves."""
+    raised = Project(CELLS, (("seller", column(CELLS.field("seller"))), ("more", call("add", column(CELLS.field("n")), integer(1)))))
+    parts = gated(spec(node=raised, reason="why"), [SHOWN]).results
+    table = open_sealed([one.blob for one in sealed(parts)], key("usa"))
+    assert [row["more"] for row in table.rows()] == [6]
+
+
+def test_a_row_that_names_nobody_goes_to_nobody():
+    office = replace(CELLS.field("seller").type, nullable=True)
+    pairs = Public("pairs", (Field("seller", office, True), Field("n", Type(INT, 0, 9), True)), ((0, 1), (None, 2), (1, 3)))
+    one = ReleaseSpec("pairs", pairs, replace(BY_OFFICE, columns=("seller",)), (MinimumCount("n", 1),))
+    known = PublicColumn(office, np.array([0, 0, 1]), np.array([False, True, False]))
+    assert [one.rows_for(office, {"seller": known}, 3).tolist() for office in OFFICES] == [[0], [2], []]
 
 
 # ---- what no release can be
