@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from accord.base.ring import Column, Ring
-from accord.mpc import bits, compare, convert, division, fixed, inputs, matmul, open, product, reciprocal, truncate
+from accord.mpc import bits, compare, convert, division, fixed, inputs, lookup, matmul, open, product, reciprocal, truncate
 
 # ---- circuits on bits
 
@@ -147,6 +147,19 @@ def divide(a: Column, b: Column, *, fraction_bits: int, a_bits: int, b_bits: int
     return (a << fraction_bits) // b
 
 
+# ---- tables: up to 2^m entries, read modulo 2^m
+
+
+def look_up(index: Column, *, table: Column) -> Column:
+    size = 1 << lookup.index_bits(len(table))
+    return np.pad(table, (0, size - len(table)))[index.astype(np.int64) % size]
+
+
+def one_hot(index: Column, *, entries: int) -> Column:
+    """Row j is the protocol's column or plane j."""
+    return np.equal(index.astype(np.int64) % (1 << lookup.index_bits(entries)), np.arange(entries)[:, None])
+
+
 # ---- matrices: two-dimensional int64 arrays
 
 
@@ -191,6 +204,11 @@ TWINS: dict[Callable[..., Any], Callable[..., Column]] = {
     division.quotient: quotient,
     fixed.fixed_multiply: fixed_multiply,
     inputs.input_from: as_given,
+    lookup.look_up: look_up,
+    lookup.look_up_bits: look_up,
+    lookup.look_up_each: look_up,
+    lookup.one_hot: one_hot,
+    lookup.one_hot_bits: one_hot,
     matmul.fixed_matmul: fixed_matmul,
     matmul.matmul: matrix_product,
     open.open_result: as_given,
