@@ -16,7 +16,7 @@ from accord.node.folder import open_folder
 from accord.node.session import open_study
 from accord.release.table import SUPPRESSED
 from accord.study.lifecycle import State
-from tests.node.conftest import OWNERS, SERVERS, require_nothing_released
+from tests.node.conftest import OWNERS, SERVERS, require_nothing_released, sign_all
 
 SECTORS = ("care", "mining", "retail")
 
@@ -137,6 +137,9 @@ def test_a_run_takes_the_study_as_it_stands(study, in_threads):
     (study / "study.toml").write_text(text.replace("minimum = 5", "minimum = 4", 1))
     with pytest.raises(Refused, match="is not for this study as it stands"):
         session.run("local:")
+    sign_all(study)
+    outcome = session.run("local:")
+    assert open_study(study).verify().run == outcome.run_id
 
 
 @pytest.mark.parametrize("runtime", ["clear:", "sim:", "local:"])
