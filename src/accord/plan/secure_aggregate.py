@@ -249,13 +249,14 @@ async def reduce_groups(me: Party, column: Any, groups: Groups, combine: Callabl
     """One row a group: neighbours are combined in rounds until one is left; who meets whom depends on the groups' sizes alone."""
     sizes = groups.sizes
     while sizes.max(initial=1) > 1:
-        starts = np.cumsum(sizes) - sizes
-        inside = np.arange(sizes.sum()) - np.repeat(starts, sizes)
-        leads = np.flatnonzero((inside % 2 == 0) & (inside + 1 < np.repeat(sizes, sizes)))
-        alone = np.flatnonzero((inside % 2 == 0) & (inside + 1 == np.repeat(sizes, sizes)))
-        won = await combine(me.step(f"rows.{len(inside)}"), take_secret(column, leads), take_secret(column, leads + 1))
-        back = np.argsort(np.concatenate([leads, alone]), kind="stable")
-        column = take_secret(_after(won, take_secret(column, alone)), back)
+        rows = int(sizes.sum())
+        inside = np.arange(rows) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        is_kept, has_partner = inside % 2 == 0, inside + 1 < np.repeat(sizes, sizes)
+        leads, alone = np.flatnonzero(is_kept & has_partner), np.flatnonzero(is_kept & ~has_partner)
+        won = await combine(me.step(f"rows.{rows}"), take_secret(column, leads), take_secret(column, leads + 1))
+        places = np.empty(rows, np.intp)
+        places[np.concatenate([leads, alone])] = np.arange(len(leads) + len(alone))
+        column = take_secret(_after(won, take_secret(column, alone)), places[is_kept])
         sizes = (sizes + 1) // 2
     return column
 
