@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from accord.base.ring import Column, Ring
-from accord.mpc import bits, compare, convert, division, fixed, inputs, lookup, matmul, open, product, reciprocal, truncate
+from accord.mpc import bits, compare, convert, division, fixed, hash_keys, inputs, lookup, matmul, open, product, reciprocal, truncate
 
 # ---- circuits on bits
 
@@ -147,6 +147,15 @@ def divide(a: Column, b: Column, *, fraction_bits: int, a_bits: int, b_bits: int
     return (a << fraction_bits) // b
 
 
+# ---- hashes of keys
+
+
+def hash_words(keys: list[list[int]], *, coins: list[bool], bits: int) -> list[list[int]]:
+    """Of integers, with the coins that were tossed: bit i is the parity of the key's bits j with coins[i + j]."""
+    masks = [sum(coin << j for j, coin in enumerate(coins[i:])) for i in range(bits)]
+    return [[sum(((key & mask).bit_count() & 1) << i for i, mask in enumerate(masks)) for key in column] for column in keys]
+
+
 # ---- tables: up to 2^m entries, read modulo 2^m
 
 
@@ -179,7 +188,7 @@ def as_given(x: Column) -> Column:
     return x
 
 
-TWINS: dict[Callable[..., Any], Callable[..., Column]] = {
+TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     bits.all_bits: all_bits,
     bits.and_bits: and_bits,
     bits.or_bits: or_bits,
@@ -203,6 +212,7 @@ TWINS: dict[Callable[..., Any], Callable[..., Column]] = {
     division.divide: divide,
     division.quotient: quotient,
     fixed.fixed_multiply: fixed_multiply,
+    hash_keys.hash_keys: hash_words,
     inputs.input_from: as_given,
     lookup.look_up: look_up,
     lookup.look_up_bits: look_up,
