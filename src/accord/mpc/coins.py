@@ -1,8 +1,12 @@
 """Where coins come from: labelled AES-CTR streams of the pair keys.
 
 Component i of a replicated value is known to servers i and i − 1; those two share the pair key of component i. A
-draw is addressed by (component, path, lane, first row); its stream key is a keyed hash of that address, so that no
-order of running, retry or block can make two draws meet. An address is spent once.
+draw is addressed by (component, path, lane, first row); a keyed hash of that address is the stream's first counter block, so
+that no order of running, retry or block can make two draws meet. An address is spent once.
+
+Q draws of at most L blocks each under one pair key: two of them overlap with a chance of at most Q²·L / 2^128, and all of
+them differ from true randomness by at most (Q·L)² / 2^128 (AES as a permutation). With 2^30 draws of 2^14 blocks, which is
+256 TB, both stay below 2^-40.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ from hashlib import blake2b
 from typing import Protocol
 
 import numpy as np
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext, algorithms, modes
 
 from accord.base.errors import OurFault
 from accord.base.limits import KEY_BYTES, PROTOCOL_VERSION
@@ -20,6 +24,8 @@ from accord.base.ring import Column, Ring
 
 _ZEROS = bytes(1 << 20)
 _PERSON = f"accord/coin/{PROTOCOL_VERSION}".encode()
+_USES = ("accord/label", "accord/stream")
+"""What the two keys that a pair key becomes are for."""
 
 
 class Coins(Protocol):
@@ -43,7 +49,7 @@ class PairKeys:
     def __init__(self, keys: dict[int, bytes]) -> None:
         if len(keys) != 2 or any(len(key) != KEY_BYTES for key in keys.values()):
             raise OurFault("a server needs two pair keys", rule=f"{KEY_BYTES} bytes each")
-        self._keys = dict(keys)
+        self._streams = {component: _Streams(key) for component, key in keys.items()}
         self._spent: set[tuple[int, str, str, int]] = set()
 
     def column(self, component: int, ring: Ring, rows: int, path: str, lane: str, row: int) -> Column:
@@ -61,16 +67,31 @@ class PairKeys:
         if address in self._spent:
             raise OurFault(f"the coins at {path}, lane {lane!r}, row {row} are spent", do="give the second use a step of its own")
         self._spent.add(address)
-        if component not in self._keys:
+        if component not in self._streams:
             raise OurFault(f"component {component} is not held here")
-        stream(self._keys[component], f"{lane}\0{path}".encode() + struct.pack("<Q", row), out)
+        self._streams[component].fill(f"{lane}\0{path}".encode() + struct.pack("<Q", row), out)
+
+
+class _Streams:
+    """The streams of one pair key: one AES key schedule, and a counter that begins where the label's hash says."""
+
+    def __init__(self, key: bytes) -> None:
+        self._hash_key, aes_key = (blake2b(key=key, digest_size=KEY_BYTES, person=use.encode()).digest() for use in _USES)
+        self._encryptor = Cipher(algorithms.AES(aes_key), modes.CTR(bytes(16))).encryptor()
+
+    def fill(self, label: bytes, out: Column) -> None:
+        self._encryptor.reset_nonce(blake2b(label, key=self._hash_key, digest_size=16, person=_PERSON).digest())
+        _encrypt_zeros(self._encryptor, out)
 
 
 def stream(key: bytes, label: bytes, out: Column) -> None:
     """Fill a contiguous array with the AES-128-CTR stream whose key is a hash of the label under `key` (16 bytes)."""
-    stream_key = blake2b(label, key=key, digest_size=KEY_BYTES, person=_PERSON[:16]).digest()
+    stream_key = blake2b(label, key=key, digest_size=KEY_BYTES, person=_PERSON).digest()
+    _encrypt_zeros(Cipher(algorithms.AES(stream_key), modes.CTR(bytes(16))).encryptor(), out)
+
+
+def _encrypt_zeros(encryptor: CipherContext, out: Column) -> None:
     target = memoryview(out.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
-    encryptor = Cipher(algorithms.AES(stream_key), modes.CTR(bytes(16))).encryptor()
     for at in range(0, len(target), len(_ZEROS)):
         piece = target[at : at + len(_ZEROS)]
         encryptor.update_into(memoryview(_ZEROS)[: len(piece)], piece)
