@@ -15,7 +15,7 @@ from tests.tidy.code import ROOMS, ROOT
 
 DAMAGES = damages()
 DAMAGES_MIN = 100
-BARE_ROOMS = {"stats", "testing"}
+DAMAGED = {*ROOMS, "gallery"} - {"stats", "testing"}
 """`stats` has no code yet, and `testing` is what is done here."""
 
 
@@ -42,7 +42,7 @@ def test_the_named_test_catches_it(damage: Damage, workshop: Workshop) -> None:
 def test_a_damage_fits_its_file_and_says_what_it_breaks(damage: Damage) -> None:
     text = damage.applied((ROOT / damage.file).read_text(encoding="utf-8"))
     ast.parse(text)
-    assert damage.file.startswith(f"src/accord/{damage.room}/") and damage.tests
+    assert damage.file.startswith((f"src/accord/{damage.room}/", f"{damage.room}/")) and damage.tests
     assert damage.breaks.endswith(".") and len(damage.breaks.split()) >= 6
 
 
@@ -51,7 +51,7 @@ def test_every_room_and_every_floor_is_damaged() -> None:
     by_floor = Counter(test.split("/")[1] for damage in DAMAGES for test in damage.tests)
     print("damages by room:", dict(by_room), "caught by the tests of:", dict(by_floor))
     assert len(DAMAGES) >= DAMAGES_MIN
-    assert set(by_room) == set(ROOMS) - BARE_ROOMS
+    assert set(by_room) == DAMAGED
     floors = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and any(path.glob("test_*.py"))}
     assert floors - set(by_floor) == {"sabotage"}
 

@@ -40,7 +40,7 @@ async def compute(me: Party, compiled: Compiled, encryption: Mapping[str, bytes]
     contexts = {name: package_context(compiled, name, run_id) for name in packages}
     nodes = {node.name: node for node in compiled.inputs}
     checks = (
-        check_replicas(me.step(f"replicas.{at}"), package, input_parts(nodes[name]), contexts[name])
+        check_replicas(me.step(f"replicas.{at}"), package, input_parts(nodes[name]), contexts[name], name)
         for at, (name, package) in enumerate(packages.items())
     )
     await together(*checks)

@@ -27,7 +27,11 @@ LIST = Path(__file__).with_name("sabotage.toml")
 HOST = Path(__file__).with_name("sabotage_host.py")
 COPIED = ("src", "tests", "docs", "gallery", "bench", "pyproject.toml", "constraints.txt", "dev")
 """What tests read of the tree."""
-PYTEST_VARIABLES = ("PYTEST_ADDOPTS", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID")
+LEFT_OUT = (
+    *("PYTEST_ADDOPTS", "PYTEST_CURRENT_TEST", "PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"),
+    *("PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX", "NUMBA_CACHE_DIR"),
+)
+SECOND_NS = 10**9
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,7 @@ class Workshop:
     _folder: tempfile.TemporaryDirectory[str] = field(init=False, repr=False)
     _host: subprocess.Popen[str] = field(init=False, repr=False)
     _undamaged: dict[str, Ran] = field(init=False, default_factory=dict, repr=False)
+    _damages: int = field(init=False, default=0, repr=False)
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="sabotage-")
@@ -145,8 +150,9 @@ class Workshop:
         before, stamp = path.read_text(encoding="utf-8"), path.stat()
         try:
             path.write_text(damage.applied(before), encoding="utf-8")
-            # Compiled files are told by time and size: a damaged file must never look like the sound one.
-            os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 10**10))
+            # Compiled files are told by time and size: no damaged file may look like the sound one, or like another damaged one.
+            self._damages += 1
+            os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + self._damages * SECOND_NS))
             ran = [self.run(test) for test in damage.tests]
         finally:
             path.write_text(before, encoding="utf-8")
@@ -195,6 +201,6 @@ def copy_tree(root: Path, to: Path) -> None:
 
 
 def _environment(source: Path) -> dict[str, str]:
-    """The damaged package first on the path; no traces of the tests that run us, nothing compiled left behind, one thread each."""
-    kept = {name: value for name, value in os.environ.items() if name not in PYTEST_VARIABLES}
-    return {**kept, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1", "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}
+    """The damaged package first on the path, compiled files beside their sources, one thread; no traces of the tests that run us."""
+    kept = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
+    return {**kept, "PYTHONPATH": str(source), "OPENBLAS_NUM_THREADS": "1", "NUMBA_NUM_THREADS": "1"}

@@ -7,6 +7,7 @@ many tests passed, and which errors ended the others.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -72,9 +73,15 @@ def forked(request: dict[str, str]) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+def abs_of(number: int) -> int:
+    return abs(number)
+
+
 def main() -> None:
     for name in (*LIBRARIES, *CRYPTOGRAPHY, "pytest"):
         importlib.import_module(name)
+    importlib.import_module("numba").njit(abs_of)(1)  # what the first compilation loads, every fork has then
+    gc.freeze()
     for line in sys.stdin:
         sys.stdout.write(f"{forked(json.loads(line))}\n")
         sys.stdout.flush()
