@@ -101,6 +101,14 @@ def other_study(document):
     document["agreement"]["study"] = "0" * 64
 
 
+def other_plan(document):
+    document["agreement"]["plan"] = "0" * 64
+
+
+def other_explanation(document):
+    document["agreement"]["explanation"] = "0" * 64
+
+
 def other_run(document):
     document["run"] = "20200101T000000Z-00000000"
 
@@ -140,7 +148,9 @@ def later_version(document):
     [
         (swap_approvals, "the approval of helper is signed with the key of north (rule: one key counts once); let helper sign"),
         (drop_approval, "not signed by south (rule: every owner and every server signs)"),
-        (other_study, "this receipt is of another study, plan or explanation"),
+        (other_study, "this receipt is of another study or consortium"),
+        (other_plan, "the approval of helper, north, south is not for this study as it stands"),
+        (other_explanation, "the explanation that was signed is another"),
         (other_run, "north states another run than this receipt (rule: the three statements agree)"),
         (other_fact, "the statement of south is not signed by it, or was altered"),
         (other_commitment, "the statement of helper is not signed by it, or was altered"),
@@ -247,3 +257,13 @@ def test_an_owner_can_show_what_it_put_in(finished):
             with pytest.raises(Refused, match="these are not the committed columns"):
                 verify_commitment(other[name], bytes.fromhex(inputs[name]), bytes.fromhex(opening))
     assert changed == 2
+
+
+def test_a_receipt_needs_the_explanation_that_was_signed(finished):
+    kept = receipt_of(finished).with_name("explanation.txt")
+    assert "WHO LEARNS WHAT" in kept.read_text()
+    kept.write_text(kept.read_text().replace("exactly", "roughly", 1))
+    with pytest.raises(Refused, match="the explanation that was signed is another"):
+        open_study(finished).verify()
+    kept.unlink()
+    open_study(finished).verify()

@@ -8,11 +8,10 @@ from pathlib import Path
 from accord.base.errors import Refused
 from accord.cli.places import locate
 from accord.cli.screen import Phases, amount, console, show_text
-from accord.node.session import Session, open_study
+from accord.node.session import open_study
 from accord.release.seal import ReleasedTable
 from accord.study import document
-from accord.study.receipt import PROVES, Receipt, read
-from accord.study.receipt import verify as check
+from accord.study.receipt import PROVES
 
 REHEARSALS = {
     "clear:": "computed in the clear on this machine, to check the question: nothing was encrypted, signed or released",
@@ -73,21 +72,12 @@ def verify(receipt: Path, study: Path | None) -> None:
     place = locate(study or receipt)
     session = open_study(place.study)
     is_file = receipt.is_file() and receipt.name != document.FILE
-    checked = _verify_file(session, receipt) if is_file else session.verify(place.run)
+    checked = session.verify_file(receipt) if is_file else session.verify(place.run)
     signers, servers = (one.party for one in checked.approvals), (one.server for one in checked.statements)
     print(f"run {checked.run}: the receipt holds")
     print(f"signed by {', '.join(sorted(signers))}: study, consortium, plan and explanation")
     print(f"computed by {', '.join(servers)}: they state the same inputs and checks")
     show_text(f"it proves {PROVES}")
-
-
-def _verify_file(session: Session, path: Path) -> Receipt:
-    """A receipt from anywhere. Raises Refused where it is of another study, or does not hold."""
-    found = read(path)
-    if found.agreement != session.agreement:
-        raise Refused("this receipt is of another study, plan or explanation", where=str(path), do="name its study with --study")
-    check(found, session.folder.consortium(), session.required)
-    return found
 
 
 def _files(csv: Path, tables: Mapping[str, ReleasedTable]) -> dict[Path, ReleasedTable]:

@@ -92,8 +92,7 @@ class Compiled:
 
     def agreement(self, consortium: Consortium) -> Agreement:
         """What signatures cover."""
-        explained = canonical.digest("explanation", self.explanation.text.encode())
-        return Agreement(self.study.digest, consortium.digest(), self.plan_digest, explained)
+        return Agreement(self.study.digest, consortium.digest(), self.plan_digest, explanation_digest(self.explanation.text))
 
     def tables_of(self, release: str) -> tuple[str, ...]:
         """The owners' tables that a release reads."""
@@ -110,6 +109,11 @@ class Compiled:
                 codes = np.unique(column.values[~column.nulls]).tolist()
                 cells.setdefault(name, set()).update(column.type.values[code] if column.type.values else str(code) for code in codes)
         return cells
+
+
+def explanation_digest(text: str) -> bytes:
+    """The hash of an explanation as it was shown: 32 bytes."""
+    return canonical.digest("explanation", text.encode())
 
 
 def compile_study(study: Study) -> Compiled:

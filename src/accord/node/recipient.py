@@ -11,6 +11,8 @@ from accord.study.keys import PartyKeys
 
 SEALED = "sealed"
 RECEIPT = "receipt.json"
+EXPLANATION = "explanation.txt"
+"""What everybody was shown before signing, kept beside the receipt."""
 
 
 def open_run(compiled: Compiled, folder: StudyFolder, run_id: str, recipient: str, keys: PartyKeys) -> dict[str, ReleasedTable]:

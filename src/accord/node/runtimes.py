@@ -29,7 +29,7 @@ from accord.node.history import withdraw
 from accord.node.job import Job, Phase, Said
 from accord.node.processes import Progress, run_servers
 from accord.node.program import Finished, compute
-from accord.node.recipient import RECEIPT, SEALED
+from accord.node.recipient import EXPLANATION, RECEIPT, SEALED
 from accord.node.server import STATEMENT, agreed
 from accord.release.seal import ReleasedTable, open_sealed
 from accord.study import receipt
@@ -89,6 +89,7 @@ def local(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcom
         statements = tuple(receipt.read_statement(place / SEALED / one.party / STATEMENT) for one in consortium.servers)
         made = receipt.Receipt(run_id, agreement, tuple(folder.approvals()), statements)
         receipt.verify(made, consortium, {name: consortium.keys_of(name) for name in compiled.study.approvers})
+        (place / EXPLANATION).write_text(compiled.explanation.text, encoding="utf-8")
         receipt.write(made, place / UNFINISHED)
         os.replace(place / UNFINISHED, place / RECEIPT)
     progress(Phase("receipt", 1, 1, ""))

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import accord
 from accord.base.errors import Refused
 from accord.node import recipient as recipients
 from accord.node import runtimes
-from accord.node.compiled import Compiled, compile_study
+from accord.node.compiled import Compiled, compile_study, explanation_digest
 from accord.node.folder import StudyFolder, open_folder
 from accord.node.history import has_failed
 from accord.node.job import Phase
 from accord.node.processes import Progress
-from accord.node.recipient import RECEIPT
+from accord.node.recipient import EXPLANATION, RECEIPT
 from accord.node.runtimes import Outcome
 from accord.plan.explain import Explanation
 from accord.release.seal import ReleasedTable
@@ -116,12 +117,29 @@ class Session:
         return recipients.open_run(self.compiled, self.folder, run, recipient, keys or self.folder.party(recipient).keys())
 
     def verify(self, run_id: str | None = None) -> receipt.Receipt:
-        """The receipt of a run, verified against this study as it stands. Raises Refused for what does not hold."""
-        run = run_id or self._newest()
-        found = receipt.read(self.folder.run(run) / RECEIPT)
-        if found.agreement != self.agreement:
-            raise Refused("this receipt is of another study, plan or explanation", where=str(self.folder.run(run) / RECEIPT))
+        """The receipt of a run (the newest by default), verified. Raises Refused for what does not hold."""
+        return self.verify_file(self.folder.run(run_id or self._newest()) / RECEIPT)
+
+    def verify_file(self, path: Path) -> receipt.Receipt:
+        """A receipt from anywhere, verified against this study as it stands.
+
+        The explanation that was signed is the one kept beside the receipt, else the one of this version. The plan must be what this
+        version compiles, unless another version made the receipt. Raises Refused for what does not hold.
+        """
+        found = receipt.read(path)
+        ours, theirs = self.agreement, found.agreement
+        if (theirs.study, theirs.consortium) != (ours.study, ours.consortium):
+            raise Refused("this receipt is of another study or consortium", where=str(path), do="name its study with --study")
+        kept = path.with_name(EXPLANATION)
+        shown = explanation_digest(kept.read_text(encoding="utf-8")) if kept.is_file() else ours.explanation
+        if shown != theirs.explanation:
+            raise Refused(
+                "the explanation that was signed is another", where=str(path), do=f"put the {EXPLANATION} of that run beside the receipt"
+            )
         receipt.verify(found, self.folder.consortium(), self.required)
+        same_version = {one.facts["versions"]["accord"] for one in found.statements} == {accord.__version__}
+        if theirs.plan != ours.plan and same_version:
+            raise Refused("this receipt is of another plan", where=str(path), rule="one version compiles a study to one plan")
         return found
 
     def _newest(self) -> str:
