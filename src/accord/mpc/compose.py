@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from accord.base.errors import OurFault
 from accord.base.limits import SERVERS
 from accord.mpc.party import Party
-from accord.mpc.share import Bits, Share, rows_of
+from accord.mpc.share import Bits, rows_of
 from accord.wire.exchange import Exchange, Message, Payload, Protocol
 
 T = TypeVar("T")
@@ -127,9 +128,8 @@ def _put(whole: Any, part: Any, start: int, rows: int, part_rows: int) -> Any:
     return whole
 
 
-def _room(part: Share | Bits, rows: int) -> Share | Bits:
+def _room(part: Any, rows: int) -> Any:
     """An unfilled secret column like `part`, of so many rows."""
-    if isinstance(part, Share):
-        return Share(part.ring, np.empty(rows, part.ring.dtype), np.empty(rows, part.ring.dtype))
-    shape = part.width, (rows + 63) // 64
-    return Bits(rows, np.empty(shape, np.uint64), np.empty(shape, np.uint64))
+    shape = (part.width, (rows + 63) // 64) if isinstance(part, Bits) else (rows, *part.own.shape[1:])
+    own, after = (np.empty(shape, part.own.dtype) for _ in range(2))
+    return Bits(rows, own, after) if isinstance(part, Bits) else replace(part, own=own, next=after)

@@ -227,11 +227,17 @@ async def to_bits(me: Party, x: Share, bits: int | None = None) -> Bits:
     x = x.cast_down(Ring(bits)) if bits else x
     width = x.ring.bits
     generate, propagate = await half_sums(me.step("halves"), summand(me, x), width, width - 1)
-    return await _sum(me, generate, propagate, ADDERS[me.profile.adder](width - 1))
+    return await full_sum(me, generate, propagate, ADDERS[me.profile.adder](width - 1))
 
 
-async def _sum(me: Party, generate: Bits, propagate: Bits, network: Network) -> Bits:
-    """P ⊕ the carry of the position below."""
+@costs(carries_cost)
+async def full_sum(me: Party, generate: Bits, propagate: Bits, network: Network) -> Bits:
+    """The sum whose half adders are these planes: P ⊕ the carry of the position below. The top position generates nothing.
+
+    Learns: nobody anything.
+    Opens:  nothing.
+    Cost:   as `carries`. Facts: rows, network.
+    """
     if propagate.width == 1:
         return propagate
     carried = await carries(me.step("carries"), generate, propagate.planes(slice(-1)), network)
@@ -338,7 +344,7 @@ async def to_ring_adder(me: Party, b: Bits, ring: Ring) -> Share:
     low = b.planes(slice(min(b.width, bits)))
     propagate = Bits.stack([low ^ s.planes(slice(low.width)), s.planes(slice(low.width, None))])
     generate = await _generates(me.step("generate"), low, s)
-    last = await _tell_the_pair(me.step("tell"), await _sum(me, generate, propagate, ADDERS[me.profile.adder](bits - 1)))
+    last = await _tell_the_pair(me.step("tell"), await full_sum(me, generate, propagate, ADDERS[me.profile.adder](bits - 1)))
     if me.role == 0:
         return Share(ring, fresh[0], fresh[1])
     column = column_from_planes(last, rows).astype(ring.dtype)

@@ -12,7 +12,22 @@ from typing import Any
 import numpy as np
 
 from accord.base.ring import Column, Ring
-from accord.mpc import bits, compare, convert, division, fixed, hash_keys, inputs, lookup, matmul, open, product, reciprocal, truncate
+from accord.mpc import (
+    bits,
+    compare,
+    convert,
+    division,
+    fixed,
+    hash_keys,
+    inputs,
+    lookup,
+    matmul,
+    open,
+    product,
+    reciprocal,
+    truncate,
+    wide,
+)
 
 # ---- circuits on bits
 
@@ -181,6 +196,13 @@ def fixed_matmul(x: Column, y: Column, *, fraction_bits: int) -> Column:
     return np.asarray(x @ y >> fraction_bits)
 
 
+# ---- wide columns: Python integers in columns of objects; what fits stands above
+
+
+def wide_to_bits(x: Column, *, bits: int) -> Column:
+    return x % (1 << bits)
+
+
 # ---- in and out
 
 
@@ -234,4 +256,15 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     reciprocal.shifted: shifted,
     truncate.floor_shift: floor_shift,
     truncate.truncate: floor_shift,
+    wide.dot_wide: dot,
+    wide.equality_wide: equality,
+    wide.floor_to_ring: floor_shift,
+    wide.is_zero_wide: is_zero,
+    wide.less_than_wide: less_than,
+    wide.multiply_wide: multiply,
+    wide.sign_wide: sign,
+    wide.truncate_to_ring: floor_shift,
+    wide.truncate_wide: floor_shift,
+    wide.wide_to_bits: wide_to_bits,
+    wide.widen: as_given,
 }

@@ -17,7 +17,7 @@ from accord.mpc.share import Share
 
 
 def truncate_cost(rows: int, shift: int, ring: Ring) -> Cost:
-    return Cost(2, ring.nbytes(rows) + 3 * _wrap_ring(ring, shift).nbytes(rows)) if shift else FREE
+    return Cost(2, ring.nbytes(rows) + 3 * wrap_ring(ring, shift).nbytes(rows)) if shift else FREE
 
 
 @costs(truncate_cost)
@@ -72,7 +72,7 @@ async def _wrap_fixed(me: Party, x: Share, shift: int) -> Share:
     ring, rows, offset = x.ring, x.rows, 1 << (x.ring.bits - 2)
     view = summand(me, add_into(me, 0, x, ring.dtype.type(offset)))
     part, top = _shifted(ring, view, shift), view >> ring.dtype.type(ring.bits - 1)
-    narrow = _wrap_ring(ring, shift)
+    narrow = wrap_ring(ring, shift)
     flag = narrow.reduce(top.astype(narrow.dtype))
     word, wrap = await together(
         pivot_input(me.step("word"), part if me.role == 0 else None, ring, rows),
@@ -90,7 +90,7 @@ def _shifted(ring: Ring, view: Column, shift: int) -> Column:
     return ring.reduce((view >> down) - ((view >> ring.dtype.type(ring.bits - 1)) << up))
 
 
-def _wrap_ring(ring: Ring, shift: int) -> Ring:
+def wrap_ring(ring: Ring, shift: int) -> Ring:
     """A ring for a bit that will be multiplied by 2^(k − shift): `shift` bits matter.
 
     In a full ring the next full one, whose elements need no packing.
