@@ -207,3 +207,34 @@ def test_a_protocols_own_error_comes_through():
 
     with pytest.raises(OurFault, match="a bug"):
         run_simulated([broken()], 0)
+
+
+def test_a_line_carries_so_many_bytes_a_second() -> None:
+    """One message of a known size: delay and size give its arrival; two messages of one server share its line."""
+
+    async def speak(me: int, nbytes: int) -> int:
+        left, right = (me - 1) % 3, (me + 1) % 3
+        sent = np.zeros(nbytes, np.uint8)
+        heard = await Exchange(
+            (Message(left, "a", sent), Message(right, "a", sent)), (Expected(left, "a", nbytes), Expected(right, "a", nbytes))
+        )
+        return sum(one.size for one in heard)
+
+    def seconds(nbytes: int, bytes_per_second: float | None) -> float:
+        faults = Faults(delay_seconds_min=0.02, delay_seconds_max=0.02, bytes_per_second=bytes_per_second)
+        return run_simulated([speak(me, nbytes) for me in range(3)], 1, faults).seconds
+
+    goodbye = 0.02
+    assert seconds(100_000, None) == pytest.approx(0.02 + goodbye)
+    assert seconds(100_000, 1e6) == pytest.approx(0.2 + 0.02 + goodbye, rel=0.01)
+    assert seconds(200_000, 1e6) == pytest.approx(0.4 + 0.02 + goodbye, rel=0.01)
+
+
+def test_with_a_clock_computing_takes_time() -> None:
+    """A clock that moves one second with each look at it: every turn of a server then takes one simulated second."""
+    ticks = itertools.count()
+    slow = run_simulated(servers(), 1, Faults(), clock=lambda: float(next(ticks)))
+    quick = run_simulated(servers(), 1, Faults())
+    assert all(map(is_right, slow.results)) and slow.succeeded
+    turns = max(one.rounds for one in slow.traffic) + 1
+    assert slow.seconds >= turns > quick.seconds

@@ -49,9 +49,14 @@ class Crash(NamedTuple):
 
 @dataclass(frozen=True)
 class Faults:
-    """What may happen to a frame, each with its probability, and to servers. A delay is uniform up to its maximum."""
+    """What may happen to a frame, each with its probability, and to servers. A delay is uniform between its bounds.
+
+    `bytes_per_second` is what a server's line to both its peers together carries; without it any amount goes at once.
+    """
 
     delay_seconds_max: float = 0.05
+    delay_seconds_min: float = 0.0
+    bytes_per_second: float | None = None
     reorder: bool = False
     duplicate: float = 0.0
     drop: float = 0.0
@@ -79,12 +84,20 @@ class Simulated(Generic[T]):
         return not any(self.errors) and all(self.computed)
 
 
-def run_simulated(protocols: Sequence[Protocol[T]], seed: int, faults: Faults | None = None, *, keep: bool = False) -> Simulated[T]:
+def run_simulated(
+    protocols: Sequence[Protocol[T]],
+    seed: int,
+    faults: Faults | None = None,
+    *,
+    keep: bool = False,
+    clock: Callable[[], float] | None = None,
+) -> Simulated[T]:
     """Run the servers' protocols on a simulated network until every one has a result, an error or a crash.
 
-    All that happens follows from the seed. Raises OurFault only where a protocol itself is wrong.
+    All that happens follows from the seed. Computing takes no simulated time; with a `clock` (seconds) it takes the time that passes
+    there while a server computes, as if each server had a machine of its own. Raises OurFault only where a protocol itself is wrong.
     """
-    return _Network(protocols, seed, faults or Faults(), keep).run()
+    return _Network(protocols, seed, faults or Faults(), keep, clock or (lambda: 0.0)).run()
 
 
 class _Dice:
@@ -139,8 +152,9 @@ class _Host:
 class _Network(Generic[T]):
     """The event queue and everybody on it."""
 
-    def __init__(self, protocols: Sequence[Protocol[T]], seed: int, faults: Faults, keep: bool) -> None:
+    def __init__(self, protocols: Sequence[Protocol[T]], seed: int, faults: Faults, keep: bool, clock: Callable[[], float]) -> None:
         count = len(protocols)
+        self.clock = clock
         self.faults, self.dice = faults, _Dice(seed)
         self.hosts = [_Host(i, one, [peer for peer in range(count) if peer != i], keep) for i, one in enumerate(protocols)]
         self.now = 0.0
@@ -148,6 +162,7 @@ class _Network(Generic[T]):
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
         self._arrived: dict[tuple[int, int], float] = {}
+        self._line_free: dict[int, float] = {}
         self._key = seed.to_bytes(16, "big", signed=True)
 
     def run(self) -> Simulated[T]:
@@ -185,13 +200,22 @@ class _Network(Generic[T]):
         if crash is not None:
             self._crash(host, crash)
             return
+        start = self.clock()
         try:
             request = host.protocol.send(heard)  # type: ignore[arg-type]
         except StopIteration as stop:
-            self._finish(host, stop.value)
+            self._after(self.clock() - start, host, lambda result=stop.value: self._finish(host, result))  # type: ignore[misc]
             return
         host.exchanges += 1
-        self._exchange(host, request)
+        self._after(self.clock() - start, host, lambda: self._exchange(host, request))
+
+    def _after(self, seconds: float, host: _Host, happen: Callable[[], None]) -> None:
+        """What a server does when it has computed; at once where that took no time. Until then it waits for nothing."""
+        if seconds <= 0:
+            happen()
+            return
+        host.waits, host.wait_number = [], host.wait_number + 1
+        self._at(self.now + seconds, lambda: None if host.over else happen())
 
     def _exchange(self, host: _Host, request: Exchange) -> None:
         for message in request.sends:
@@ -268,7 +292,7 @@ class _Network(Generic[T]):
             return
         for peer in host.channels:
             other = self.hosts[peer]
-            time = max(self._arrival(host.index, peer), self._arrived[host.index, peer])
+            time = max(self._arrival(host.index, peer, 0), self._arrived[host.index, peer])
             self._at(time, lambda other=other: self._closed(other, host.index))  # type: ignore[misc]
 
     def _closed(self, host: _Host, peer: int) -> None:
@@ -296,11 +320,14 @@ class _Network(Generic[T]):
             self._note(f"arrives: {name}")
             self._deliver(self.hosts[receiver], sender, sealed)
 
-        self._at(self._arrival(sender, receiver), arrive)
+        self._at(self._arrival(sender, receiver, len(sealed)), arrive)
 
-    def _arrival(self, sender: int, receiver: int) -> float:
-        """When something sent now arrives: after its delay, after the partition that it meets, and in order unless told otherwise."""
-        time = self.now + self.dice.fraction() * self.faults.delay_seconds_max
+    def _arrival(self, sender: int, receiver: int, nbytes: int) -> float:
+        """When something sent now arrives: after what the line still carries, its delay, the partition that it meets; in order unless told
+        otherwise.
+        """
+        least, most = self.faults.delay_seconds_min, self.faults.delay_seconds_max
+        time = self._carried(sender, nbytes) + least + self.dice.fraction() * (most - least)
         for partition in self.faults.partitions:
             if {sender, receiver} == {partition.one, partition.other} and partition.start <= time < partition.stop:
                 time = partition.stop
@@ -308,6 +335,14 @@ class _Network(Generic[T]):
             time = max(time, self._arrived.get((sender, receiver), 0.0))
         self._arrived[sender, receiver] = max(time, self._arrived.get((sender, receiver), 0.0))
         return time
+
+    def _carried(self, sender: int, nbytes: int) -> float:
+        """When the last of these bytes has left its sender."""
+        if self.faults.bytes_per_second is None:
+            return self.now
+        left = max(self.now, self._line_free.get(sender, 0.0)) + nbytes / self.faults.bytes_per_second
+        self._line_free[sender] = left
+        return left
 
     def _deliver(self, host: _Host, peer: int, sealed: bytes) -> None:
         """The channel of one receiver: authenticate, put into order, refuse what was there before."""
