@@ -7,9 +7,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from accord.base.errors import Refused
+from accord.frame.oracle import run_clear
 from accord.frame.sql import to_plan
 from accord.plan.place import place
-from tests.plan.worlds import CATALOG, assert_agree, combined_questions, examples, grouped_questions, questions, row_questions
+from tests.plan.worlds import CATALOG, assert_agree, combined_questions, examples, grouped_questions, questions, row_questions, world
 
 SEEDS = range(4)
 FEW = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
@@ -54,3 +55,12 @@ def test_shares(sql: str, seed: int) -> None:
 @given(sql=questions(), seed=st.sampled_from(range(10)))
 def test_many(sql: str, seed: int) -> None:
     check(sql, seed)
+
+
+def test_rows_of_different_owners_meet() -> None:
+    """A join that is not on the owner's own column pairs rows of all owners, and so stays with the servers."""
+    sql = "SELECT s.n, s.shop, p.shop AS other, p.weight FROM sales s JOIN shipped p ON s.n = p.n"
+    met = [row for seed in range(3) for row in run_clear(sql, CATALOG, world(seed)).tuples(("shop", "other"))]
+    assert any(shop != other for shop, other in met)
+    for seed in range(3):
+        assert_agree(sql, seed)

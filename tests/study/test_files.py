@@ -119,6 +119,11 @@ def test_a_receipt_of_another_consortium_is_refused(signed, consortium, required
         receipt.verify(signed, dataclasses.replace(consortium, servers=moved), required)
 
 
+def test_a_receipt_without_all_approvals_is_refused(signed, consortium, required):
+    with pytest.raises(Refused, match="not signed by gamma"):
+        receipt.verify(dataclasses.replace(signed, approvals=signed.approvals[:2]), consortium, required)
+
+
 def test_two_statements_of_one_server_do_not_make_three(signed, consortium, required):
     doubled = dataclasses.replace(signed, statements=(signed.statements[0], signed.statements[0], signed.statements[2]))
     with pytest.raises(Refused, match="three servers' statements are not all here"):

@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from accord.wire.tls import client_context, server_context
+from accord.base.errors import Refused
+from accord.wire.tls import client_context, make_identity, server_context
 from tests.wire.servers import identity
 
 
@@ -68,3 +69,13 @@ def test_a_caller_without_a_certificate_is_turned_away():
     anybody = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     anybody.check_hostname, anybody.verify_mode = False, ssl.CERT_NONE
     assert shaken(anybody, server())[1] is None
+
+
+def test_a_key_is_for_its_owner_alone_and_never_overwritten(tmp_path):
+    made = make_identity("alpha", tmp_path)
+    key = made.key_file.read_bytes()
+    assert made.key_file.stat().st_mode & 0o777 == 0o600 and b"PRIVATE KEY" in key
+    assert b"PRIVATE" not in made.certificate_file.read_bytes()
+    with pytest.raises(Refused, match="a TLS key is there already"):
+        make_identity("alpha", tmp_path)
+    assert made.key_file.read_bytes() == key

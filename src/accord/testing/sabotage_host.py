@@ -85,6 +85,7 @@ def main() -> None:
     for line in sys.stdin:
         sys.stdout.write(f"{forked(json.loads(line))}\n")
         sys.stdout.flush()
+    os._exit(0)  # what is frozen cannot be tidied up
 
 
 if __name__ == "__main__":
