@@ -75,9 +75,10 @@ async def in_blocks(protocol: Callable[..., Protocol[Any]], me: Party, *secrets:
     """Run a row-wise protocol of any number of rounds over row blocks, several in flight.
 
     `protocol(me, *blocks, **public)` gets the block's secret columns and returns one secret column, or a tuple of
-    them, of as many rows. Block size and depth come from the profile; the pivot rotates from block to block. What a
-    block sends goes out before the block before it is waited for, so masks, arithmetic and wire overlap; the bound
-    on blocks in flight is kept in a loop, because a block with more rounds comes back into the flight.
+    them, of as many rows; or None where it has put its rows into place itself. Block size and depth come from the
+    profile; the pivot rotates from block to block. What a block sends goes out before the block before it is waited
+    for, so masks, arithmetic and wire overlap; the bound on blocks in flight is kept in a loop, because a block with
+    more rounds comes back into the flight.
     """
     rows, size = secrets[0].rows, me.profile.block_rows
     if rows <= size:
@@ -115,6 +116,8 @@ def _put(whole: Any, part: Any, start: int, rows: int, part_rows: int) -> Any:
 
     Copied at once, not kept and joined at the end: the block's memory then serves the next block while it is in the cache.
     """
+    if part is None:
+        return None
     if isinstance(part, tuple):
         return tuple(_put(whole and whole[i], one, start, rows, part_rows) for i, one in enumerate(part))
     if part.rows != part_rows:

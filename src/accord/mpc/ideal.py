@@ -23,11 +23,17 @@ from accord.mpc import (
     lookup,
     matmul,
     open,
+    permute,
     product,
     reciprocal,
+    scan,
+    shuffle,
+    sort,
     truncate,
     wide,
 )
+
+Columns = list[Column]
 
 # ---- circuits on bits
 
@@ -196,6 +202,57 @@ def fixed_matmul(x: Column, y: Column, *, fraction_bits: int) -> Column:
     return np.asarray(x @ y >> fraction_bits)
 
 
+# ---- rows to other places
+
+
+def apply(dest: Column, columns: Columns) -> Columns:
+    return [column[np.argsort(dest)] for column in columns]
+
+
+def gather(dest: Column, columns: Columns) -> Columns:
+    return [column[dest] for column in columns]
+
+
+def inverse_rows(dest: Column) -> Column:
+    return np.argsort(dest)
+
+
+def compose(first: Column, then: Column) -> Column:
+    return then[first]
+
+
+def order(key: Column) -> Column:
+    """Row j of the sorted table is row order[j]. Keys of more than 64 bits are columns of Python's integers."""
+    return np.array(sorted(range(len(key)), key=lambda j: int(key[j])), np.int64)
+
+
+def sorted_columns(key: Column, columns: Columns) -> Columns:
+    return gather(order(key), columns)
+
+
+def partition(flag: Column, columns: Columns) -> Columns:
+    return [np.concatenate([column[flag], column[~flag]]) for column in columns]
+
+
+def compact(flag: Column, columns: Columns, *, rows_max: int) -> Columns:
+    return [column[:rows_max] for column in partition(flag, [flag, *columns])]
+
+
+def keep(flag: Column, columns: Columns) -> Columns:
+    return [np.where(flag, column, column.dtype.type(0)) for column in columns]
+
+
+def fill_down(header: Column, columns: Columns) -> Columns:
+    last = np.maximum.accumulate(np.where(header, np.arange(len(header)), -1))
+    return [np.where(last >= 0, column[last], column.dtype.type(0)) for column in columns]
+
+
+def group_sums(last: Column, columns: Columns) -> Columns:
+    """As many rows as there are groups; rows past the last `last` are in none."""
+    ends = np.flatnonzero(last)
+    return [np.diff(np.cumsum(column)[ends], prepend=0) for column in columns]
+
+
 # ---- wide columns: Python integers in columns of objects; what fits stands above
 
 
@@ -246,6 +303,11 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     open.open_result: as_given,
     open.open_uniform: as_given,
     open.reveal: as_given,
+    permute.apply: apply,
+    permute.apply_first: apply,
+    permute.compose: compose,
+    permute.gather: gather,
+    permute.inverse: inverse_rows,
     product.dot: dot,
     product.multiply: multiply,
     product.select: select,
@@ -254,6 +316,15 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     reciprocal.reciprocal: inverse,
     reciprocal.scaled: scaled,
     reciprocal.shifted: shifted,
+    scan.compact: compact,
+    scan.fill_down: fill_down,
+    scan.group_sums: group_sums,
+    scan.keep: keep,
+    scan.partition: partition,
+    shuffle.shuffle: as_given,
+    shuffle.unshuffle: as_given,
+    sort.order: order,
+    sort.sort: sorted_columns,
     truncate.floor_shift: floor_shift,
     truncate.truncate: floor_shift,
     wide.dot_wide: dot,

@@ -10,6 +10,7 @@ from accord.base.errors import OurFault
 from accord.base.limits import SERVERS
 from accord.base.ring import Column, Ring
 from accord.mpc.cost import FREE, Cost, costs, plane_bytes
+from accord.mpc.halves import Halves
 from accord.mpc.party import Party
 from accord.mpc.share import AnySecret, Bits, Share
 
@@ -33,8 +34,8 @@ class Permit:
             raise OurFault(f"a permit for {self.release!r} made outside the gate", rule="only release/gate.py makes permits")
 
 
-def open_cost(rows: int, kind: Ring | int) -> Cost:
-    return Cost(1, SERVERS * (kind.nbytes(rows) if isinstance(kind, Ring) else plane_bytes(kind, rows)))
+def open_cost(rows: int, kind: Ring | int, told: int = SERVERS) -> Cost:
+    return Cost(1, told * (kind.nbytes(rows) if isinstance(kind, Ring) else plane_bytes(kind, rows)))
 
 
 @costs(open_cost)
@@ -68,12 +69,12 @@ async def reveal(me: Party, x: AnySecret, permit: Permit) -> Column:
 
 
 @costs(open_cost)
-async def open_uniform(me: Party, x: AnySecret, reason: str) -> Column:
+async def open_uniform(me: Party, x: AnySecret | Halves, reason: str) -> Column:
     """A value that is uniform whatever the data are, in clear at every server. The reason is argued in docs/openings.md.
 
     Learns: every server a uniform value.
     Opens:  the value.
-    Cost:   1 round, 1 element a row (1 bit a bit) and server. Facts: rows, ring or width.
+    Cost:   1 round, 1 element a row (1 bit a bit) and server; of two halves 4 elements (`told`). Facts: rows, ring or width, told.
     Needs:  x uniform given all that is public already.
     """
     if not reason:
@@ -81,8 +82,10 @@ async def open_uniform(me: Party, x: AnySecret, reason: str) -> Column:
     return await _opened(me, x)
 
 
-async def _opened(me: Party, x: AnySecret) -> Column:
-    """Each server gets the component that it lacks from its right neighbour."""
+async def _opened(me: Party, x: AnySecret | Halves) -> Column:
+    """Each server gets the component that it lacks from its right neighbour, or what it lacks of two halves from who has it."""
+    if isinstance(x, Halves):
+        return await x.told(me)
     if isinstance(x, Share):
         return x.ring.reduce(x.own + x.next + await me.swap(x.next, x.ring))
     # Pad bits may hold the secrets of rows that were cut off: they are cleared before they leave.

@@ -22,13 +22,15 @@ class Profile:
     """What all servers must agree on before they start; part of the plan hash.
 
     `block_rows` is a multiple of 64; `blocks_in_flight` blocks run between two waits; `adder` names the network that
-    full sums of bits take (mpc/adder.py): "brent-kung" sends least, "sklansky" has fewest rounds.
+    full sums of bits take (mpc/adder.py): "brent-kung" sends least, "sklansky" has fewest rounds. `digit_bits` are the bits of a
+    key that one pass of a sort takes (mpc/sort.py): more of them are fewer rounds and more bytes.
     """
 
     name: str = "lan"
     block_rows: int = BLOCK_ROWS
     blocks_in_flight: int = BLOCKS_IN_FLIGHT
     adder: str = "brent-kung"
+    digit_bits: int = 3
 
 
 LAN = Profile()
