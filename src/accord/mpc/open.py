@@ -10,9 +10,9 @@ from accord.base.errors import OurFault
 from accord.base.limits import SERVERS
 from accord.base.ring import Column, Ring
 from accord.mpc.cost import FREE, Cost, costs, plane_bytes
-from accord.mpc.halves import Halves
 from accord.mpc.party import Party
 from accord.mpc.share import AnySecret, Bits, Share
+from accord.mpc.summands import Summands
 
 GATE_TOKEN = object()
 """What the gate gives to make a permit. `tests/tidy` holds that `release/gate.py` alone calls `Permit`."""
@@ -69,12 +69,12 @@ async def reveal(me: Party, x: AnySecret, permit: Permit) -> Column:
 
 
 @costs(open_cost)
-async def open_uniform(me: Party, x: AnySecret | Halves, reason: str) -> Column:
+async def open_uniform(me: Party, x: AnySecret | Summands, reason: str) -> Column:
     """A value that is uniform whatever the data are, in clear at every server. The reason is argued in docs/openings.md.
 
     Learns: every server a uniform value.
     Opens:  the value.
-    Cost:   1 round, 1 element a row (1 bit a bit) and server; of two halves 4 elements (`told`). Facts: rows, ring or width, told.
+    Cost:   1 round, 1 element a row (1 bit a bit) and server; of two summands 4 elements (`told`). Facts: rows, ring or width, told.
     Needs:  x uniform given all that is public already.
     """
     if not reason:
@@ -82,9 +82,9 @@ async def open_uniform(me: Party, x: AnySecret | Halves, reason: str) -> Column:
     return await _opened(me, x)
 
 
-async def _opened(me: Party, x: AnySecret | Halves) -> Column:
-    """Each server gets the component that it lacks from its right neighbour, or what it lacks of two halves from who has it."""
-    if isinstance(x, Halves):
+async def _opened(me: Party, x: AnySecret | Summands) -> Column:
+    """Each server gets the component that it lacks from its right neighbour, or what it lacks of two summands from who has it."""
+    if isinstance(x, Summands):
         return await x.told(me)
     if isinstance(x, Share):
         return x.ring.reduce(x.own + x.next + await me.swap(x.next, x.ring))

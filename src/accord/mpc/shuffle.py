@@ -19,11 +19,11 @@ from accord.base.ring import Z32, Column, Ring
 from accord.mpc.bits import column_from_planes, planes_from_column
 from accord.mpc.compose import in_blocks, together
 from accord.mpc.cost import Cost, costs
-from accord.mpc.halves import Halves
 from accord.mpc.kernels_permute import ADD, SUBTRACT, XOR, gather_masked, inverted, is_permutation, pack, scatter, swap_rows, unpack
 from accord.mpc.open import open_uniform
 from accord.mpc.party import Party
 from accord.mpc.share import Bits, Secret, Share
+from accord.mpc.summands import Summands
 
 WORD_BITS = 64
 DRAWN_WORDS_MAX = 1 << 15
@@ -342,8 +342,8 @@ async def _opened(me: Party, span: Span, way: Way, load: Load) -> Column:
         assert way.third is not None
         mask = me.mask(way.bc, load.ring, span.rows, "third")
         part = load.masked(way.third[span.start : span.stop], mask, ADD if me.index == way.b else SUBTRACT)
-    halves = Halves(load.ring, span.rows, (way.b, way.c), part, load.is_xor)
-    return await open_uniform(me, halves, reason="a permutation behind a shuffle")
+    summands = Summands(load.ring, span.rows, (way.b, way.c), part, load.is_xor)
+    return await open_uniform(me, summands, reason="a permutation behind a shuffle")
 
 
 async def _shared(me: Party, span: Span, way: Way, load: Load) -> tuple[Column, Column]:
