@@ -99,19 +99,17 @@ def _where(console: Console, report: entry.Report) -> None:
 
 
 def _transcripts(console: Console, folder: Path) -> None:
-    _say(
-        console,
-        "What a server saw",
-        "Everything that server 0 heard in two runs, on figures that have nothing in common (first bytes of some messages):",
-    )
+    flat = f"a world where every report says {transcripts.FLAT_USD:,} dollars"
+    who = f"server {transcripts.SERVER}"
+    _say(console, "What a server saw", f"What {who} heard in a run on these figures (fewer years), and in {flat} (first bytes):")
     found = transcripts.compare(folder / "transcripts")
-    console.print("   bytes  first run                             second run", markup=False)
+    console.print("   bytes  these figures                         the flat world", markup=False)
     for line in found.side_by_side():
         console.print(f"{line}", markup=False)
     shape = "the same in both runs, message by message" if found.same_shape else "DIFFERENT: this is a bug, please report it"
     size = f"{len(found.first):,} messages, {found.bytes_heard / 1e6:.1f} MB"
     console.print(f"\nSenders, steps, sizes and order: {shape} ({size}).", markup=False)
-    test = f"{found.statistic:.0f} at 255 degrees of freedom, p = {found.p_value:.2f}"
+    test = f"{found.statistic:.0f} at {found.freedom} degrees of freedom, p = {found.p_value:.2f}"
     console.print(
         f"Byte values, chi-squared test of one distribution behind both: {test}; only a p near 0 would tell them apart.", markup=False
     )

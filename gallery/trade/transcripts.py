@@ -1,4 +1,4 @@
-"""One server's messages of two runs on different figures, side by side, and the test that cannot tell them apart.
+"""One server's messages of two runs on figures of different kinds, side by side, and the test that cannot tell them apart.
 
 Both runs take place in this process, where every message can be kept. The shape (who, where, how many bytes) must be equal; the bytes
 are compared by a chi-squared test of homogeneity over their 256 values.
@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from accord.gallery.trade import generate
 from accord.gallery.trade.parameters import Parameters
 from accord.node.job import Phase
 from accord.node.runtimes import simulate
@@ -21,7 +20,9 @@ from accord.wire.traffic import Line
 
 SMALL = Parameters(years=(2016, 2017, 2018), total_years=(2016,))
 """Three years are enough to see."""
-SERVER = 0
+SERVER = 1
+"""The server that is watched: it hears the most."""
+FLAT_USD = 2_000_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Comparison:
     first: Sequence[Line]
     second: Sequence[Line]
     statistic: float
+    freedom: int
     p_value: float
 
     @property
@@ -43,23 +45,32 @@ class Comparison:
         return sum(line.nbytes for line in self.first)
 
     def side_by_side(self, lines: int = 8, columns: int = 12) -> list[str]:
-        """Evenly chosen messages with their first bytes in both runs."""
-        step = max(1, len(self.first) // lines)
-        chosen = list(zip(self.first, self.second, strict=False))[::step][:lines]
+        """Evenly chosen messages of some length, with their first bytes in both runs."""
+        long = [pair for pair in zip(self.first, self.second, strict=False) if pair[0].nbytes >= columns]
+        chosen = long[:: max(1, len(long) // lines)][:lines]
         return [f"{left.nbytes:>8,}  {_bytes(left, columns)}   {_bytes(right, columns)}" for left, right in chosen]
 
 
 def compare(folder: Path) -> Comparison:
-    """Run the study twice on figures of two seeds; what server 0 heard each time."""
+    """Run the study on the generated figures, and in a world where every report says FLAT_USD; what one server heard each time."""
     from accord.gallery.trade.entry import prepare
 
     heard = []
-    for seed in (generate.SEED, generate.SEED + 1):
-        session, _ = prepare(None, folder / str(seed), SMALL, seed)
-        outcome, _ = simulate(session.folder, session.compiled, f"transcript-{seed}", _quiet, keep=True)
+    for name, same_everywhere in (("figures", False), ("flat", True)):
+        session, files = prepare(None, folder / name, SMALL)
+        if same_everywhere:
+            for path in files.files.values():
+                _flatten(path)
+        outcome, _ = simulate(session.folder, session.compiled, f"transcript-{name}", _quiet, keep=True)
         heard.append([line for one in outcome.traffic for line in one.lines if line.receiver == SERVER])
-    statistic = _chi_squared(*(_counts(lines) for lines in heard))
-    return Comparison(heard[0], heard[1], statistic, _upper_tail(statistic, 255))
+    statistic, freedom = _chi_squared(np.stack([_counts(lines) for lines in heard]))
+    return Comparison(heard[0], heard[1], statistic, freedom, _upper_tail(statistic, freedom))
+
+
+def _flatten(path: Path) -> None:
+    """The same reports, each of FLAT_USD."""
+    head, *rows = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([head, *(f"{row.rpartition(',')[0]},{FLAT_USD}" for row in rows)]) + "\n", encoding="utf-8")
 
 
 def _quiet(_: Phase) -> None:
@@ -80,11 +91,11 @@ def _counts(lines: Sequence[Line]) -> np.ndarray[tuple[int], np.dtype[np.int64]]
     return np.bincount(np.frombuffer(joined, np.uint8), minlength=256)
 
 
-def _chi_squared(first: np.ndarray[tuple[int], np.dtype[np.int64]], second: np.ndarray[tuple[int], np.dtype[np.int64]]) -> float:
-    """Pearson's statistic for one distribution behind both rows of counts: 255 degrees of freedom."""
-    total = first + second
-    parts = [(row, total * row.sum() / total.sum()) for row in (first, second)]
-    return float(sum(((row - due) ** 2 / due).sum() for row, due in parts))
+def _chi_squared(counts: np.ndarray[tuple[int, int], np.dtype[np.int64]]) -> tuple[float, int]:
+    """Pearson's statistic for one distribution behind both rows of counts, and its degrees of freedom (255 where every value occurs)."""
+    seen = counts[:, counts.any(axis=0)]
+    due = np.outer(seen.sum(axis=1), seen.sum(axis=0)) / seen.sum()
+    return float(((seen - due) ** 2 / due).sum()), seen.shape[1] - 1
 
 
 def _upper_tail(statistic: float, freedom: int) -> float:
