@@ -141,3 +141,10 @@ def test_servers_that_do_not_read_their_job(study, sabotage, monkeypatch):
     assert not hasattr(told.value, "__notes__")
     require_nothing_released(study, runs=1)
     assert runtimes.is_running(open_study(study).folder) is False
+
+
+def test_servers_of_one_machine_share_its_cores(monkeypatch):
+    for cores, threads in ((None, "1"), (2, "1"), (3, "1"), (12, "4")):
+        monkeypatch.setattr(processes.os, "cpu_count", lambda cores=cores: cores)
+        assert processes.environment(3)["OPENBLAS_NUM_THREADS"] == threads
+    assert processes.ALLOCATOR.items() <= processes.environment(1).items()

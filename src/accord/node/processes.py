@@ -31,6 +31,14 @@ NOISE_LINES_MAX = 40
 """How much is kept of what a process wrote that is no message: the end of a trace."""
 
 
+def environment(servers: int) -> dict[str, str]:
+    """What a server's process needs beside this one's variables, `servers` of them sharing the machine.
+
+    BLAS gets the server's part of the cores: its threads spin while they wait for each other, and too many of them wait long.
+    """
+    return {**ALLOCATOR, "OPENBLAS_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // servers))}
+
+
 class _Died(PeerFault):
     """A process that ended without a word."""
 
@@ -55,7 +63,7 @@ def run_servers(jobs: Sequence[Job], progress: Progress, kept_open: Iterable[int
     servers: list[_Server] = []
     try:
         for number, job in enumerate(jobs):
-            servers.append(_start(number, job, words, kept_open))
+            servers.append(_start(number, job, words, kept_open, environment(len(jobs))))
         failures = _listen(servers, words, progress)
     finally:
         _stop(servers)
@@ -64,13 +72,13 @@ def run_servers(jobs: Sequence[Job], progress: Progress, kept_open: Iterable[int
     return [one.end for one in servers if one.end is not None]
 
 
-def _start(number: int, job: Job, words: queue.Queue[tuple[int, bytes]], kept_open: Iterable[int]) -> _Server:
+def _start(number: int, job: Job, words: queue.Queue[tuple[int, bytes]], kept_open: Iterable[int], settings: dict[str, str]) -> _Server:
     process = subprocess.Popen(
         [sys.executable, "-m", "accord.node.server"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env={**ALLOCATOR, **os.environ},
+        env={**settings, **os.environ},
         pass_fds=[*kept_open, *([job.listener] if job.listener >= 0 else [])],
     )
     threading.Thread(target=_read, args=(number, process, words), daemon=True).start()
