@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import isqrt
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -22,11 +23,12 @@ from accord.mpc.compare import equality, less_than
 from accord.mpc.compose import in_blocks
 from accord.mpc.convert import bit_to_ring
 from accord.mpc.division import divide
+from accord.mpc.matmul import Matrix, fixed_matmul
 from accord.mpc.party import Party
 from accord.mpc.product import dot, multiply
 from accord.mpc.share import Bits, Share
 from accord.mpc.truncate import truncate
-from accord.node.processes import ALLOCATOR
+from accord.node.processes import environment
 from accord.wire.attempts import Attempts
 from accord.wire.exchange import Protocol
 from accord.wire.handshake import Binding, Server
@@ -52,6 +54,13 @@ class Case:
     low: int = -(1 << 40)
     high: int = 1 << 40
     public: tuple[tuple[str, Any], ...] = ()
+    square: bool = False
+    """Whether a column is a matrix of rows · rows entries."""
+
+
+async def square_matmul(me: Party, x: Share, y: Share) -> Share:
+    size = isqrt(x.rows)
+    return (await fixed_matmul(me, Matrix(x, size, size), Matrix(y, size, size), fraction_bits=16)).share
 
 
 CASES = (
@@ -62,6 +71,7 @@ CASES = (
     Case("equality", equality, 1_000_000, 2, public=(("bits", 64),)),
     Case("bit_to_ring", bit_to_ring, 1_000_000, 1, bits_in=True, public=(("ring", Z64),)),
     Case("truncate", truncate, 1_000_000, 1, public=(("shift", 16),)),
+    Case("matmul", square_matmul, 512, 2, whole=True, low=-(1 << 24), high=1 << 24, square=True),
     Case("division", divide, 100_000, 2, low=1, high=1 << 30, public=(("fraction_bits", 16), ("a_bits", 30), ("b_bits", 30))),
 )
 
@@ -69,7 +79,7 @@ CASES = (
 def measure(cases: Sequence[Case], link: str, rows: int | None, repeats: int) -> Iterator[dict[str, Any]]:
     """Run the cases over one kind of link; a result each. Every server is a process of its own."""
     spawn = multiprocessing.get_context("spawn")
-    os.environ.update(ALLOCATOR)
+    os.environ.update(environment(SERVERS))
     with tempfile.TemporaryDirectory() as folder:
         identities = [make_identity(f"server-{index}", Path(folder) / str(index)) for index in range(SERVERS)]
         pipes = [spawn.Pipe() for _ in range(SERVERS)]
@@ -155,13 +165,14 @@ def _secrets(case: Case, rows: int, index: int) -> list[Any]:
     """This server's shares of seeded random columns: all servers draw the same and keep their own parts."""
     random = np.random.default_rng([SEED, rows])
     secrets: list[Any] = []
+    entries = rows * rows if case.square else rows
     for _ in range(case.columns):
         if case.bits_in:
             planes = [random.integers(0, 1 << 64, (1, (rows + 63) // 64), np.uint64) for _ in range(SERVERS)]
             secrets.append(Bits(rows, planes[index], planes[(index + 1) % SERVERS]))
             continue
-        values = Z64.encode(random.integers(case.low, case.high, rows))
-        first, second = (random.integers(0, 1 << 64, rows, np.uint64) for _ in range(2))
+        values = Z64.encode(random.integers(case.low, case.high, entries))
+        first, second = (random.integers(0, 1 << 64, entries, np.uint64) for _ in range(2))
         parts = [first, second, values - first - second]
         secrets.append(Share(Z64, parts[index], parts[(index + 1) % SERVERS]))
     return secrets
