@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from accord.base.errors import OurFault, Refused
+from accord.data.problems import BadData
 from accord.data.share_out import deal_columns
 from accord.node import owner
 from accord.node.program import Finished, compute
@@ -63,6 +64,23 @@ def test_packages_belong_to_their_run(ready):
     compiled, _ = ready
     assert owner.package_context(compiled, "a", "run-1") != owner.package_context(compiled, "a", "run-2")
     assert owner.package_context(compiled, "a", "run-1") != owner.package_context(compiled, "b", "run-1")
+
+
+def test_an_owner_shares_no_rows_of_another_owner(study):
+    """North's file with a row of south's: the study says whose rows are whose."""
+    (study / "north.csv").write_text((study / "north.csv").read_text() + "south,care,2000.00\n")
+    session = open_study(study)
+    with pytest.raises(BadData, match="every row of this owner holds 'north'"):
+        owner.local_columns(session.compiled, session.folder.party("north"), lambda _: None)
+
+
+def test_what_opens_a_commitment_is_for_its_owner_alone(study):
+    session = open_study(study)
+    north = session.folder.party("north")
+    prepared = owner.prepare(session.compiled, session.folder.consortium(), north, RUN, lambda _: None)
+    path = north.openings(RUN)
+    assert path.stat().st_mode & 0o777 == 0o600 and prepared[0].opening.hex() in path.read_text()
+    assert prepared[0].opening.hex() not in repr(prepared[0])
 
 
 @coroutine

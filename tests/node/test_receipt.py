@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -15,6 +16,7 @@ from accord.node.session import open_study
 from accord.release import seal
 from accord.release.gate import ReleasePart
 from accord.study import receipt
+from accord.study.approval import approve
 from accord.study.receipt import PROVES
 from tests.node.conftest import SERVERS, write_data
 
@@ -166,6 +168,22 @@ def test_a_receipt_that_was_tampered_with_does_not_hold(finished, edit, sentence
     with pytest.raises(Refused) as told:
         open_study(finished).verify()
     assert sentence in str(told.value)
+
+
+def test_a_receipt_of_another_plan_does_not_hold_though_all_signed_it(finished):
+    """Whatever all sign: one version compiles a study to one plan."""
+    session = open_study(finished)
+    other = replace(session.agreement, plan=bytes(32))
+    for server in SERVERS:
+        restated(finished, server, agreement=other.document())
+
+    def signed_anew(document):
+        document["agreement"] = other.document()
+        document["approvals"] = [approve(session.folder.party(name).keys(), other).document() for name in session.study.approvers]
+
+    change(finished, signed_anew)
+    with pytest.raises(Refused, match="this receipt is of another plan"):
+        open_study(finished).verify()
 
 
 @pytest.mark.parametrize(

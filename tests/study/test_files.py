@@ -44,6 +44,21 @@ def test_a_consortium_with_a_short_key_is_refused(tmp_path, consortium):
         consortiums.read(tmp_path)
 
 
+def test_every_part_of_a_consortium_changes_its_hash(consortium):
+    """Keys, places and certificates are signed with the study: none can be exchanged after."""
+    alpha, first = consortium.parties["alpha"], consortium.servers[0]
+    changed = [
+        dataclasses.replace(consortium, parties={**consortium.parties, "alpha": dataclasses.replace(alpha, signing=b"k" * 32)}),
+        dataclasses.replace(consortium, parties={**consortium.parties, "alpha": dataclasses.replace(alpha, encryption=b"k" * 32)}),
+        dataclasses.replace(consortium, parties={**consortium.parties, "delta": keys.generate("delta").public}),
+        dataclasses.replace(consortium, servers=(dataclasses.replace(first, address="10.0.0.1:9"), *consortium.servers[1:])),
+        dataclasses.replace(consortium, servers=(dataclasses.replace(first, certificate=b"c" * 32), *consortium.servers[1:])),
+        dataclasses.replace(consortium, servers=consortium.servers[::-1]),
+    ]
+    digests = {one.digest() for one in (consortium, *changed)}
+    assert len(digests) == 1 + len(changed)
+
+
 def test_a_ledger_grows_and_comes_back(tmp_path):
     ledger = Ledger(tmp_path)
     ledger.append("approved", {"study": "ab"})

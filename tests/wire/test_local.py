@@ -12,6 +12,7 @@ from accord.wire.exchange import Exchange, Expected, Message
 from accord.wire.local import run_local
 from accord.wire.tcp import drive
 from accord.wire.tcp_plain import connect_plain
+from accord.wire.traffic import Traffic
 from tests.wire.servers import column, each, listeners, pass_around
 
 
@@ -63,3 +64,11 @@ def test_no_study_can_run_over_plain_links():
     users = [path.name for path, text in sources.items() if "plain" in text and "connect_plain" in text and path.name != "tcp_plain.py"]
     importers = [path.name for path, text in sources.items() if "tcp_plain" in text]
     assert len(sources) > 20 and users == importers == []
+
+
+def test_rounds_are_the_longest_chain_whoever_is_heard_last():
+    """A message of an early round that is heard late does not turn the clock back."""
+    clock = Traffic(0)
+    for round, expected in ((1, 1), (3, 3), (1, 3), (4, 4), (2, 4)):
+        clock.heard(round)
+        assert clock.rounds == expected
