@@ -183,3 +183,19 @@ def test_what_is_no_study_is_refused(accord, files):
     said = accord("explain", "empty")
     assert said.line == "accord: empty: no study here; name a folder that holds a study.toml, or make one with: accord new"
     assert (files / "south.csv").read_text() == SOUTH, "a command that only reads changes no file"
+
+
+def test_seconds_stand_below_what_would_be_signed(accord, wages, monkeypatch, tmp_path):
+    """With a calibration that is there, nothing is measured, and the signed text comes first, unchanged."""
+    from accord.node import calibrate
+    from accord.plan.clock import Machine, Rate
+
+    machine = Machine({"sign": Rate(1e-3, 1e-9)}, 1e-4)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(calibrate, "here", lambda: machine)
+    monkeypatch.setattr(calibrate, "apart", lambda: machine)
+    calibrate.calibration()
+    said = accord("explain", "wages", "--seconds")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(open_study(wages).explanation.text.rstrip())
+    assert "not signed" in said.out and re.search(r"all, and release +\d+ +[\d.]+ k?B +[\d.]+ m?s +[\d.]+ m?s", said.out)

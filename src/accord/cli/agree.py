@@ -8,7 +8,7 @@ from pathlib import Path
 
 from accord.base.errors import Refused
 from accord.cli.places import locate
-from accord.cli.screen import console, grid, show_text
+from accord.cli.screen import amount, console, grid, show_text
 from accord.node.folder import open_folder
 from accord.node.session import Session, open_study
 from accord.study import consortium, keys
@@ -35,9 +35,32 @@ def make_keys(place: Path, parties: list[str]) -> None:
     print(f"written: {folder.path / consortium.FILE}, who takes part and with which public keys; everybody signs it with the study")
 
 
-def explain(place: Path) -> None:
-    """The explanation as it would be signed."""
-    show_text(open_study(locate(place).study).explanation.text)
+def explain(place: Path, seconds: bool = False) -> None:
+    """The explanation as it would be signed; on demand, below it, how long this machine will take, which nobody signs."""
+    session = open_study(locate(place).study)
+    show_text(session.explanation.text)
+    if seconds:
+        _foretell(session)
+
+
+def _foretell(session: Session) -> None:
+    from accord.node.calibrate import calibration, file
+    from accord.node.forecast import forecast
+
+    if not file().is_file():
+        print("accord: measuring this machine, once, about ten seconds", file=sys.stderr)
+    found = forecast(session.compiled, calibration())
+    figures = [(one.what.partition(" = ")[0], one.rounds, one.bytes_per_server, one.here, one.far) for one in found.steps]
+    figures.append(("all, and release", found.cost.rounds, round(found.cost.bytes_per_server), found.here.seconds, found.far.seconds))
+    rows = [(what, str(rounds), amount(sent), clock(here), clock(far)) for what, rounds, sent, here, far in figures]
+    print("\nFORETOLD FOR THIS MACHINE, not signed: the secure steps, once the servers have met and all inputs are there")
+    print("here: all three servers on this machine. Far: servers like it, 20 ms from each other, on lines of 100 Mbit/s.")
+    console().print(grid(("step", "rounds", "sent a server", "here", "far"), rows, right=("rounds", "sent a server", "here", "far")))
+
+
+def clock(seconds: float) -> str:
+    """Two digits that count: more are not foretold."""
+    return f"{seconds * 1000:.2g} ms" if seconds < 0.0995 else f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds / 60:.0f} min"
 
 
 def sign(place: Path, parties: list[str], all_local: bool, yes: bool) -> None:

@@ -84,11 +84,14 @@ def keys(
 
 
 @app.command(rich_help_panel=AGREE)
-def explain(study: Study) -> None:
+def explain(
+    study: Study,
+    seconds: Annotated[bool, typer.Option("--seconds", help="Say too how long it will take; measures this machine once.")] = False,
+) -> None:
     """Say in plain words what a study computes, at what cost, and who learns what."""
     from accord.cli import agree
 
-    agree.explain(study)
+    agree.explain(study, seconds)
 
 
 @app.command(rich_help_panel=AGREE)

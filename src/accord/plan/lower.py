@@ -18,11 +18,12 @@ from accord.base.errors import OurFault
 from accord.mpc.cost import Cost
 from accord.mpc.party import LAN, Party, Profile
 from accord.mpc.share import Bits, Share
+from accord.plan.clock import Work
 from accord.plan.expression import Call, Expression
 from accord.plan.interpret import sort_rank
 from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Node, Project, Public, Sort
 from accord.plan.secure_aggregate import aggregate
-from accord.plan.secure_calls import count, shape_of, zeros
+from accord.plan.secure_calls import count, count_work, shape_of, zeros
 from accord.plan.secure_expression import compute
 from accord.plan.secure_flags import Flag, all_of, as_bits
 from accord.plan.secure_flow import Step, flow
@@ -207,11 +208,12 @@ _LOWERED: dict[type[Node], Callable[..., Protocol[SecureTable]]] = {
 
 @dataclass(frozen=True)
 class NodeCost:
-    """What one node adds: rows of its table, rounds and bytes if it ran alone."""
+    """What one node adds: rows of its table, rounds, bytes and work if it ran alone."""
 
     node: Node
     rows: int
     cost: Cost
+    work: Work
 
 
 def cost(node: Node, profile: Profile = LAN) -> Cost:
@@ -225,9 +227,9 @@ def node_costs(nodes: tuple[Node, ...], profile: Profile = LAN) -> list[NodeCost
     tables: dict[int, SecureTable] = {}
     for node, alike in distinct(nodes):
         below = [tables[id(one)] for one in node.inputs]
-        table, price = count(partial(_alone, node, inputs, below), profile)
+        table, price, work = count_work(partial(_alone, node, inputs, below), profile)
         tables.update({id(one): table for one in alike})
-        costs.append(NodeCost(node, table.rows, price))
+        costs.append(NodeCost(node, table.rows, price, work))
     return costs
 
 

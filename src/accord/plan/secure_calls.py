@@ -8,7 +8,7 @@ zeros of the right shape comes back. Prediction cannot drift from execution, sin
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache, wraps
 from typing import Any, TypeVar
 
@@ -22,6 +22,7 @@ from accord.mpc.coins import PairKeys
 from accord.mpc.cost import Cost, cost_of
 from accord.mpc.party import LAN, Party, Profile
 from accord.mpc.share import Bits, Share
+from accord.plan.clock import Done, Work
 from accord.wire.exchange import Exchange, Protocol
 from accord.wire.local import run_local
 
@@ -35,10 +36,17 @@ class Counter(Party):
 
 @dataclass
 class _Tally:
-    """What counters have in place of coins: the bytes of all servers, which server 0 counts; and whether messages are replayed."""
+    """What counters have in place of coins: what is done, which server 0 counts; and whether messages are replayed."""
 
     bytes: int = 0
     replays: bool = True
+    work: dict[str, Done] = field(default_factory=dict)
+
+    def add(self, protocol: str, sent: int, taken: int) -> None:
+        """One call: bytes that all servers send, and bytes of a server's arguments."""
+        before = self.work.get(protocol, Done(0, 0))
+        self.work[protocol] = Done(before.calls + 1, before.nbytes + sent + taken)
+        self.bytes += sent
 
     def column(self, component: int, ring: Ring, rows: int, path: str, lane: str, row: int) -> Column:
         raise OurFault(f"a counter was asked for coins at {path}", do="call the protocol through plan/secure_calls.py")
@@ -49,6 +57,12 @@ class _Tally:
 
 def count(protocol: Callable[[Party], Protocol[Any]], profile: Profile = LAN) -> tuple[Any, Cost]:
     """What a protocol returns for a counter (a shape), and what it costs: rounds, and bytes of all three servers."""
+    result, cost, _ = count_work(protocol, profile)
+    return result, cost
+
+
+def count_work(protocol: Callable[[Party], Protocol[Any]], profile: Profile = LAN) -> tuple[Any, Cost, Work]:
+    """As `count`, and the work that it is, from which plan/clock.py foretells seconds."""
     tally = _Tally()
     running = [protocol(Counter(index, tally, profile=profile)) for index in range(SERVERS)]
     try:
@@ -56,7 +70,7 @@ def count(protocol: Callable[[Party], Protocol[Any]], profile: Profile = LAN) ->
     finally:
         for one in running:
             one.close()
-    return outcome.results[0], Cost(outcome.rounds, tally.bytes)
+    return outcome.results[0], Cost(outcome.rounds, tally.bytes), tally.work
 
 
 def shape_of(protocol: Callable[[Party], Protocol[T]]) -> T:
@@ -94,7 +108,8 @@ def _counted(
         if not me.coins.replays:
             return zeros(*shape(*secrets, **public))
         if me.index == 0:
-            me.coins.bytes += cost_of(protocol, *facts(me, *secrets, **public)).bytes
+            taken = sum(one.own.nbytes + one.next.nbytes for one in secrets)
+            me.coins.add(protocol.__name__, cost_of(protocol, *facts(me, *secrets, **public)).bytes, taken)
         tiny = tuple((name, None if isinstance(value, np.ndarray) else value) for name, value in public.items())
         kinds = tuple(one.ring.bits if isinstance(one, Share) else -one.width for one in secrets)
         await _replay(me, _pattern(protocol, kinds, tiny, me.profile))

@@ -22,10 +22,11 @@ from accord.mpc.cost import Cost
 from accord.mpc.open import GATE_TOKEN, Permit, reveal
 from accord.mpc.party import LAN, Party, Profile
 from accord.mpc.share import Bits, Share
+from accord.plan.clock import Work
 from accord.plan.expression import Expression
 from accord.plan.lower import execute_all, stand_ins
 from accord.plan.nodes import Field, Node
-from accord.plan.secure_calls import bit_to_ring, count, multiply
+from accord.plan.secure_calls import bit_to_ring, count_work, multiply
 from accord.plan.secure_expression import compute
 from accord.plan.secure_flags import Flag, as_bits, both
 from accord.plan.secure_table import Column, PublicColumn, SecureTable
@@ -147,8 +148,13 @@ def _bytes(secret: Share | Bits, part: Any, rows: NDArray[np.intp]) -> bytes:
 
 def cost(specs: Sequence[ReleaseSpec], profile: Profile = LAN) -> Cost:
     """Rounds, and bytes of all three servers, that `run` takes: the plans and the gate. Parts for recipients go beside it."""
+    return cost_and_work(specs, profile)[0]
+
+
+def cost_and_work(specs: Sequence[ReleaseSpec], profile: Profile = LAN) -> tuple[Cost, Work]:
+    """As `cost`, and the work, from which plan/clock.py foretells seconds."""
     nodes = tuple(spec.node for spec in specs)
-    return count(lambda me: _protect_all(me, specs, stand_ins(nodes)), profile)[1]
+    return count_work(lambda me: _protect_all(me, specs, stand_ins(nodes)), profile)[1:]
 
 
 async def _protect_all(me: Party, specs: Sequence[ReleaseSpec], inputs: dict[str, SecureTable]) -> None:
