@@ -338,6 +338,8 @@ def test_loops_agree_with_numpy() -> None:
     assert np.array_equal(kernels_wide.add(a, b, Z64), twin)
     kernels_wide.subtract_twin(b, a, Z64, twin)
     assert np.array_equal(kernels_wide.subtract(b, a, Z64), twin)
+    for by in (b, b[:1]):
+        assert np.array_equal(kernels_wide.times(a, by, Z64), kernels_wide.times_twin(a, by, Z64))
     for starts in (np.arange(rows), np.array([0, 1, 700, rows - 1])):
         masks = c[: len(starts)], d[: len(starts)]
         twin = np.empty_like(masks[0])

@@ -87,6 +87,14 @@ def _lanes(low: Column, high: Column, lane: Ring) -> Column:
 
 def times(a: Column, b: Column, lane: Ring) -> Column:
     """a · b; b may be one row for all."""
+    if not _is_hot(lane, len(a)):
+        return times_twin(a, b, lane)
+    zeros = np.zeros_like(a)
+    return dots((a, zeros), (np.broadcast_to(b, a.shape), zeros), np.arange(len(a)), (zeros, zeros), lane)
+
+
+def times_twin(a: Column, b: Column, lane: Ring) -> Column:
+    """As `times`, by whole arrays."""
     low, high = _full_product(a[:, 0].astype(np.uint64), b[:, 0].astype(np.uint64), lane.bits)
     crossed = (a[:, 0] * b[:, 1] + a[:, 1] * b[:, 0]).astype(np.uint64)
     return _lanes(low, high + crossed, lane)
@@ -122,7 +130,7 @@ def dots_twin(
     x0: Column, x1: Column, y0: Column, y1: Column, starts: Column, mask0: Column, mask1: Column, lane: Ring, out: Column
 ) -> None:
     """As `dots_loop`, by whole arrays."""
-    products = add(times(x0, add(y0, y1, lane), lane), times(x1, y0, lane), lane)
+    products = add(times_twin(x0, add(y0, y1, lane), lane), times_twin(x1, y0, lane), lane)
     out[:] = add(group_sums(products, starts, lane), subtract(mask0, mask1, lane), lane)
 
 
