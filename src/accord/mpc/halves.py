@@ -211,5 +211,3 @@ async def cut(me: Party, half: Half, shift: int, rows: int) -> Share:
         wrap = top * lift if me.role == 1 else top.astype(bool)
         half = half + np.uint64(1) - np.uint64(OFFSET >> shift) if me.role == 1 else half
     return await united(me, half, wrap, ring, rows)
-
-

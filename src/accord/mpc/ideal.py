@@ -17,15 +17,19 @@ from accord.mpc import (
     compare,
     convert,
     division,
+    exponential,
     fixed,
     hash_keys,
     inputs,
+    logarithm,
+    logistic,
     lookup,
     matmul,
     open,
     permute,
     product,
     reciprocal,
+    root,
     scan,
     shuffle,
     sort,
@@ -260,6 +264,36 @@ def wide_to_bits(x: Column, *, bits: int) -> Column:
     return x % (1 << bits)
 
 
+# ---- fixed-point functions: float64, in stored units; the protocols give a whole number within their stated errors
+
+
+def sqrt(x: Column, *, bits: int, fraction_bits: int = 16) -> Column:
+    return np.sqrt(np.ldexp(x, -fraction_bits)) * 2.0**fraction_bits
+
+
+def inverse_sqrt(x: Column, *, bits: int, fraction_bits: int = 16) -> Column:
+    return 2.0**fraction_bits / np.sqrt(np.ldexp(x, -fraction_bits))
+
+
+def inverse_of(x: Column, *, bits: int, fraction_bits: int = 16) -> Column:
+    return 2.0**fraction_bits / np.ldexp(x, -fraction_bits)
+
+
+def exp(x: Column, *, low: int, high: int, fraction_bits: int = 16) -> Column:
+    return np.exp(np.ldexp(x, -fraction_bits)) * 2.0**fraction_bits
+
+
+def log(x: Column, *, bits: int, fraction_bits: int = 16) -> Column:
+    return np.log(np.ldexp(x, -fraction_bits)) * 2.0**fraction_bits
+
+
+def logistic_of(x: Column, *, low: int, high: int, fraction_bits: int = 16) -> Column:
+    """By e^−|x|, so that nothing overflows."""
+    small = np.exp(-np.abs(np.ldexp(x, -fraction_bits)))
+    share: Column = np.where(x < 0, small, 1.0) / (1 + small) * 2.0**fraction_bits
+    return share
+
+
 # ---- in and out
 
 
@@ -290,9 +324,12 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     convert.to_ring_direct: to_ring,
     division.divide: divide,
     division.quotient: quotient,
+    exponential.exp: exp,
     fixed.fixed_multiply: fixed_multiply,
     hash_keys.hash_keys: hash_words,
     inputs.input_from: as_given,
+    logarithm.log: log,
+    logistic.logistic: logistic_of,
     lookup.look_up: look_up,
     lookup.look_up_bits: look_up,
     lookup.look_up_each: look_up,
@@ -316,6 +353,9 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     reciprocal.reciprocal: inverse,
     reciprocal.scaled: scaled,
     reciprocal.shifted: shifted,
+    root.inverse: inverse_of,
+    root.inverse_sqrt: inverse_sqrt,
+    root.sqrt: sqrt,
     scan.compact: compact,
     scan.fill_down: fill_down,
     scan.group_sums: group_sums,
