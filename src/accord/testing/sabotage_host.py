@@ -36,9 +36,16 @@ class Recorder:
 
     def pytest_collection(self) -> None:
         """Property tests try the same examples every time, and need not find the smallest that fails."""
-        from hypothesis import Phase, settings
+        from hypothesis import HealthCheck, Phase, settings
 
-        settings.register_profile("sabotage", deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate])
+        settings.register_profile(
+            "sabotage",
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        )
         settings.load_profile("sabotage")
 
     def pytest_runtest_logreport(self, report: object) -> None:
