@@ -36,7 +36,7 @@ MANTISSA_BITS_MIN = 15
 """Fraction bits of role 0's power: its relative error is half a unit, 2^−16 or better."""
 ROUNDING_UNITS = 2
 """A power is within 2 units of its last place, beside its relative error."""
-LOG2_E = Fraction(26_613_026_195_688_644_984, 1 << 64)
+LOG2_E = Fraction(26_613_026_195_688_644_983, 1 << 64)
 """1 / ln 2, to 2^−65."""
 FRACTION_BITS_MAX = 30
 
@@ -192,7 +192,8 @@ async def exp(me: Party, x: Share, low: int, high: int, fraction_bits: int = 16)
     The bound: role 0's power is rounded at its last bit, relative half a unit; the three roundings to the last place are ½ each, and
     double precision adds less than 1/64 of a unit; the exponent's factor is rounded at 2^−58.
 
-    Learns: nobody anything. Which way it rounds follows from masks that one or two servers know: the leak `rounding` of docs/openings.md.
+    Learns: nobody anything, but for a chance of 2^−127 a row (`Residues.role_mask`). Which way it rounds follows from masks that one or two
+            servers know: the leak `rounding` of docs/openings.md.
     Opens:  nothing.
     Cost:   3 rounds, 13.4 bytes a row and server; 10 and about 40 with the comparison. Facts: rows, low, high, fraction_bits.
     Needs:  low ≤ x ≤ high, a ring of 64 bits. Raises Refused where e^high and e^low (or its floor) span more than 2^47.

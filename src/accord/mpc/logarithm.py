@@ -151,7 +151,7 @@ async def logarithm(
 
     For x = 0 the halves are those of factor · (`LOG2_AT_0` + whole).
 
-    Learns: nobody anything, but for a chance of 2^−63 a row (`Residues.role_mask`).
+    Learns: nobody anything, but for a chance of 2^−93 a row (`Residues.role_mask`).
     Opens:  nothing.
     Cost:   10 rounds and about 57 bytes a row and server at 30 bits. Facts: rows, weights, the cost of `more`.
     Needs:  0 ≤ x < 2^bits of the place, in Z_2^64; factor from −1 to 1; 53 to 58 fraction bits.
@@ -232,7 +232,7 @@ async def log(me: Party, x: Share, bits: int, fraction_bits: int = 16) -> Share:
     The bound: ln 2 · the sum's own error, below 2^−22.5; its arithmetic's (`Sum.arithmetic_error`), below 2^−22.6; the modulus is taken
     for 2^k, and angles to 2^−32 of a turn, below 2^−26; ln 2 is rounded at 2^−56. Together below 2^−21.5. The cut adds at most one unit.
 
-    Learns: nobody anything, but for a chance of 2^−63 a row (`Residues.role_mask`). Which way it rounds follows from masks that one or two
+    Learns: nobody anything, but for a chance of 2^−93 a row (`Residues.role_mask`). Which way it rounds follows from masks that one or two
             servers know: the leak `rounding` of docs/openings.md.
     Opens:  nothing.
     Cost:   12 rounds and about 75 bytes a row and server at 30 bits. Facts: rows, bits, fraction_bits.

@@ -64,7 +64,9 @@ class Residues:
     def role_mask(self, me: Party, component: int, rows: int) -> Column:
         """A residue a row that the two holders of a component (counted from the pivot) draw.
 
-        The sum of two words of `bits`, so that its distance from uniform is below 4^−bits a row: 2^−64 at 32 bits.
+        The sum of three words of `bits`, or of two of 64: its distance from uniform is below 8^−bits or 4^−64 a row, 2^−96 or less.
         """
         words = me.role_mask(component, self.ring, rows)
-        return self.plus(words, me.role_mask(component, self.ring, rows, lane="second"))
+        for lane in ("second", "third")[: 1 if self.bits == Z64.bits else 2]:
+            words = self.plus(words, me.role_mask(component, self.ring, rows, lane=lane))
+        return words

@@ -113,7 +113,7 @@ async def sqrt(me: Party, x: Share, bits: int, fraction_bits: int = 16) -> Share
     The bound: half of log2 x is within 2^−22 (as at `log`), so the power within ln 2 · 2^−22 relative; then `exp`'s. For x = 0 the
     exponent is lowered until the power is below a quarter of a unit.
 
-    Learns: nobody anything, but for a chance of 2^−63 a row (`Residues.role_mask`). Which way it rounds follows from masks that one or two
+    Learns: nobody anything, but for a chance of 2^−93 a row (`Residues.role_mask`). Which way it rounds follows from masks that one or two
             servers know: the leak `rounding` of docs/openings.md.
     Opens:  nothing.
     Cost:   13 rounds and about 80 bytes a row and server at 30 bits. Facts: rows, bits, fraction_bits.
@@ -133,7 +133,7 @@ async def inverse_sqrt(me: Party, x: Share, bits: int, fraction_bits: int = 16) 
     The error is at most 2 units of 2^−fraction_bits and `Root.relative_error` of the result, 2^−22.4 up to 60 bits, whatever the coins
     are: derived as at `sqrt`.
 
-    Learns: nobody anything, but for a chance of 2^−63 a row (`Residues.role_mask`). Which way it rounds follows from masks that one or two
+    Learns: nobody anything, but for a chance of 2^−93 a row (`Residues.role_mask`). Which way it rounds follows from masks that one or two
             servers know: the leak `rounding` of docs/openings.md.
     Opens:  nothing.
     Cost:   13 rounds and about 76 bytes a row and server at 30 bits. Facts: rows, bits, fraction_bits.
@@ -153,7 +153,7 @@ async def inverse(me: Party, x: Share, bits: int, fraction_bits: int = 16) -> Sh
     The error is at most 2 units of 2^−fraction_bits and `Root.relative_error` of the result, 2^−21.4 up to 36 bits, whatever the coins
     are: derived as at `sqrt`.
 
-    Learns: nobody anything, but for a chance of 2^−63 a row (`Residues.role_mask`). Which way it rounds follows from masks that one or two
+    Learns: nobody anything, but for a chance of 2^−93 a row (`Residues.role_mask`). Which way it rounds follows from masks that one or two
             servers know: the leak `rounding` of docs/openings.md.
     Opens:  nothing.
     Cost:   13 rounds and about 76 bytes a row and server at 30 bits. Facts: rows, bits, fraction_bits.
