@@ -23,9 +23,14 @@ from accord.mpc.compare import equality, less_than
 from accord.mpc.compose import in_blocks
 from accord.mpc.convert import bit_to_ring
 from accord.mpc.division import divide
+from accord.mpc.exponential import exp
+from accord.mpc.fixed import fixed_multiply
+from accord.mpc.logarithm import log
+from accord.mpc.logistic import logistic
 from accord.mpc.matmul import Matrix, fixed_matmul
 from accord.mpc.party import Party
 from accord.mpc.product import dot, multiply
+from accord.mpc.root import sqrt
 from accord.mpc.share import Bits, Share
 from accord.mpc.truncate import truncate
 from accord.node.processes import environment
@@ -73,6 +78,11 @@ CASES = (
     Case("truncate", truncate, 1_000_000, 1, public=(("shift", 16),)),
     Case("matmul", square_matmul, 512, 2, whole=True, low=-(1 << 24), high=1 << 24, square=True),
     Case("division", divide, 100_000, 2, low=1, high=1 << 30, public=(("fraction_bits", 16), ("a_bits", 30), ("b_bits", 30))),
+    Case("fixed_product", fixed_multiply, 100_000, 2, low=-(1 << 30), high=1 << 30, public=(("fraction_bits", 16),)),
+    Case("sqrt", sqrt, 100_000, 1, low=1, high=1 << 30, public=(("bits", 30),)),
+    Case("log", log, 100_000, 1, low=1, high=1 << 30, public=(("bits", 30),)),
+    Case("exp", exp, 100_000, 1, low=-(1 << 21), high=10 << 16, public=(("low", -(1 << 21)), ("high", 10 << 16))),
+    Case("logistic", logistic, 100_000, 1, low=-(1 << 21), high=1 << 21, public=(("low", -(1 << 21)), ("high", 1 << 21))),
 )
 
 
