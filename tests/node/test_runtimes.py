@@ -86,7 +86,9 @@ def test_a_run_leaves_sealed_parts_statements_and_a_receipt(done):
     place = done.outcome.folder
     left = {str(path.relative_to(place)) for path in place.rglob("*") if path.is_file()}
     sealed = {f"{party}/{name}.sealed" for party, released in oracle(done.folder).items() for name in released}
-    assert left == {"receipt.json"} | {f"sealed/{server}/{file}" for server in SERVERS for file in (*sealed, "statement.json")}
+    assert left == {"receipt.json", "explanation.txt"} | {
+        f"sealed/{server}/{file}" for server in SERVERS for file in (*sealed, "statement.json")
+    }
     assert open_folder(done.folder).runs() == [done.outcome.run_id]
 
 
