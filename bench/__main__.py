@@ -1,4 +1,5 @@
-"""`./dev bench mpc [--json] [--rows N] [--only NAME …] [--link plain|tls] [--repeats N] [--golden write|check]`"""
+"""`./dev bench mpc [--json] [--rows N,N…] [--only NAME …] [--link plain|tls] [--repeats N] [--golden write|check]`
+`./dev bench wan`: long links, by a simulated network. `./dev bench report`: all of it, and docs/performance.md with its plots."""
 
 from __future__ import annotations
 
@@ -7,32 +8,64 @@ import json
 import sys
 
 from bench import golden
-from bench.mpc import CASES, LINKS, measure
+from bench.mpc import CASES, LINKS, Order, measure
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description="Time the protocols between three processes on this machine.")
-    parser.add_argument("what", choices=["mpc"])
+    parser.add_argument("what", choices=["mpc", "wan", "report"])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--rows", type=int, help="rows of every case (default: each case's own)")
+    parser.add_argument("--rows", type=rows_of, help="rows of every case, one number or several (1e4,1e5); default: each case's own")
     parser.add_argument("--only", nargs="+", choices=[case.name for case in CASES], help="these cases only")
     parser.add_argument("--link", nargs="+", choices=LINKS, default=list(LINKS))
     parser.add_argument("--repeats", type=int, default=5, help="timed runs of each case; the median is printed")
-    parser.add_argument("--golden", choices=["write", "check"], help="write or check bench/golden/mpc.json (bytes and rounds)")
+    parser.add_argument(
+        "--golden", choices=["write", "check"], help="write or check bench/golden/mpc.json (bytes and rounds); a report checks"
+    )
+    parser.add_argument("--again", action="store_true", help="report: write the page anew from bench/measured.json, measure nothing")
     given = parser.parse_args()
+    if given.what == "report":
+        from bench import report
+
+        return report.main(given.again, given.golden or "check")
+    if given.what == "wan":
+        from bench import wan
+
+        print(json.dumps({"results": wan.measure()}, indent=2))
+        return 0
     cases = [case for case in CASES if not given.only or case.name in given.only]
-    results = [line for link in given.link for line in measure(cases, link, given.rows, given.repeats)]
+    orders = [Order(case, rows, given.repeats) for case in cases for rows in given.rows or [case.rows]]
+    results = [line for link in given.link for line in measure(orders, link)]
     print(json.dumps({"results": results}, indent=2) if given.json else table(results))
+    if given.rows and len(given.rows) > 1 and not given.json:
+        print(growths(results))
     return golden.settle(given.golden, results) if given.golden else 0
+
+
+def rows_of(text: str) -> list[int]:
+    """Numbers of rows, such as 1e4,1e5."""
+    return [int(float(one)) for one in text.split(",")]
 
 
 def table(results: list[dict[str, object]]) -> str:
     """The results for reading."""
-    lines = [f"{'protocol':<14}{'rows':>10}{'link':>7}{'seconds':>10}{'min':>9}{'max':>9}{'B/row/server':>14}{'rounds':>8}"]
+    lines = [f"{'protocol':<14}{'rows':>10}{'link':>7}{'seconds':>10}{'min':>9}{'max':>9}{'B/row/server':>14}{'rounds':>8}{'peak MB':>9}"]
     for one in results:
         rows, sent = int(str(one["rows"])), float(str(one["bytes_per_server"]))
         numbers = f"{one['seconds']:>10.4f}{one['seconds_min']:>9.4f}{one['seconds_max']:>9.4f}{sent / rows:>14.2f}"
-        lines.append(f"{one['name']:<14}{rows:>10}{one['link']:>7}{numbers}{one['rounds']:>8}")
+        lines.append(f"{one['name']:<14}{rows:>10}{one['link']:>7}{numbers}{one['rounds']:>8}{int(str(one['peak_bytes'])) >> 20:>9}")
+    return "\n".join(lines)
+
+
+def growths(results: list[dict[str, object]]) -> str:
+    """How each case grows with its rows: a + b · rows."""
+    from bench.growth import fit
+
+    lines = []
+    for name, link in dict.fromkeys((str(one["name"]), str(one["link"])) for one in results):
+        points = [(int(str(one["rows"])), float(str(one["seconds"]))) for one in results if (one["name"], one["link"]) == (name, link)]
+        found = fit(points)
+        lines.append(f"{name:<14}{link:>7}  {found.start * 1e3:8.2f} ms + {found.slope * 1e9:9.1f} ns a row, slopes from {found.spread}")
     return "\n".join(lines)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
+import resource
 import statistics
 import tempfile
 import time
@@ -17,11 +19,12 @@ from typing import Any
 import numpy as np
 
 from accord.base.limits import SERVERS
-from accord.base.ring import Z64
+from accord.base.ring import Z64, Column
 from accord.mpc.coins import PairKeys
 from accord.mpc.compare import equality, less_than
 from accord.mpc.compose import in_blocks
 from accord.mpc.convert import bit_to_ring
+from accord.mpc.cost import costs
 from accord.mpc.division import divide
 from accord.mpc.exponential import exp
 from accord.mpc.fixed import fixed_multiply
@@ -32,6 +35,8 @@ from accord.mpc.party import Party
 from accord.mpc.product import dot, multiply
 from accord.mpc.root import sqrt
 from accord.mpc.share import Bits, Share
+from accord.mpc.shuffle import draw_shuffle, shuffle
+from accord.mpc.sort import sort, sort_cost
 from accord.mpc.truncate import truncate
 from accord.node.processes import environment
 from accord.wire.attempts import Attempts
@@ -61,6 +66,17 @@ class Case:
     public: tuple[tuple[str, Any], ...] = ()
     square: bool = False
     """Whether a column is a matrix of rows · rows entries."""
+    key_bits: int = 0
+    """Width of a first argument of bits, before the columns."""
+
+
+async def shuffled(me: Party, x: Share) -> Any:
+    return await shuffle(me.step("go"), [x], draw_shuffle(me.step("draw"), x.rows))
+
+
+@costs(sort_cost)
+async def sorted_payload(me: Party, key: Bits, payload: Share) -> Any:
+    return await sort(me, key, [payload])
 
 
 async def square_matmul(me: Party, x: Share, y: Share) -> Share:
@@ -68,7 +84,13 @@ async def square_matmul(me: Party, x: Share, y: Share) -> Share:
     return (await fixed_matmul(me, Matrix(x, size, size), Matrix(y, size, size), fraction_bits=16)).share
 
 
+async def swapped(me: Party, x: Share) -> Column:
+    """What `multiply` sends, and nothing else: what a byte costs on the link."""
+    return await me.swap(x.own, x.ring)
+
+
 CASES = (
+    Case("swap", swapped, 1_000_000, 1, whole=True),
     Case("multiply", multiply, 1_000_000, 2),
     Case("dot", dot, 1_000_000, 2, whole=True),
     Case("less_than", less_than, 1_000_000, 2, public=(("bits", 64),)),
@@ -76,6 +98,9 @@ CASES = (
     Case("equality", equality, 1_000_000, 2, public=(("bits", 64),)),
     Case("bit_to_ring", bit_to_ring, 1_000_000, 1, bits_in=True, public=(("ring", Z64),)),
     Case("truncate", truncate, 1_000_000, 1, public=(("shift", 16),)),
+    Case("shuffle", shuffled, 1_000_000, 1, whole=True),
+    Case("sort32", sorted_payload, 1_000_000, 1, whole=True, key_bits=32),
+    Case("sort64", sorted_payload, 1_000_000, 1, whole=True, key_bits=64),
     Case("matmul", square_matmul, 512, 2, whole=True, low=-(1 << 24), high=1 << 24, square=True),
     Case("division", divide, 100_000, 2, low=1, high=1 << 30, public=(("fraction_bits", 16), ("a_bits", 30), ("b_bits", 30))),
     Case("fixed_product", fixed_multiply, 100_000, 2, low=-(1 << 30), high=1 << 30, public=(("fraction_bits", 16),)),
@@ -86,32 +111,44 @@ CASES = (
 )
 
 
-def measure(cases: Sequence[Case], link: str, rows: int | None, repeats: int) -> Iterator[dict[str, Any]]:
-    """Run the cases over one kind of link; a result each. Every server is a process of its own."""
+@dataclass(frozen=True)
+class Order:
+    """A case at so many rows, timed so many times."""
+
+    case: Case
+    rows: int
+    repeats: int
+
+
+def named(name: str) -> Case:
+    return next(one for one in CASES if one.name == name)
+
+
+def measure(orders: Sequence[Order], link: str) -> Iterator[dict[str, Any]]:
+    """Carry the orders out over one kind of link; a result each. Every server is a process of its own."""
     spawn = multiprocessing.get_context("spawn")
     os.environ.update(environment(SERVERS))
     with tempfile.TemporaryDirectory() as folder:
         identities = [make_identity(f"server-{index}", Path(folder) / str(index)) for index in range(SERVERS)]
         pipes = [spawn.Pipe() for _ in range(SERVERS)]
-        servers = [spawn.Process(target=_serve, args=(index, link, identities, pipes[index][1], repeats)) for index in range(SERVERS)]
+        servers = [spawn.Process(target=_serve, args=(index, link, identities, pipes[index][1])) for index in range(SERVERS)]
         for server in servers:
             server.start()
         ends = [near for near, _ in pipes]
         addresses = [end.recv() for end in ends]
         for end in ends:
             end.send(addresses)
-        for case in cases:
-            count = rows or case.rows
+        for one in orders:
             for end in ends:
-                end.send((case.name, count))
-            yield _result(case, count, link, [end.recv() for end in ends])
+                end.send((one.case.name, one.rows, one.repeats))
+            yield _result(one.case, one.rows, link, [end.recv() for end in ends])
         for end in ends:
             end.send(None)
         for server in servers:
             server.join()
 
 
-def _result(case: Case, rows: int, link: str, said: list[tuple[list[float], int, int]]) -> dict[str, Any]:
+def _result(case: Case, rows: int, link: str, said: list[tuple[list[float], int, int, int]]) -> dict[str, Any]:
     """A run lasts as long as its slowest server; bytes are the servers' average."""
     seconds = [max(times) for times in zip(*(one[0] for one in said), strict=True)]
     return {
@@ -123,10 +160,11 @@ def _result(case: Case, rows: int, link: str, said: list[tuple[list[float], int,
         "link": link,
         "seconds_min": min(seconds),
         "seconds_max": max(seconds),
+        "peak_bytes": max(one[3] for one in said),
     }
 
 
-def _serve(index: int, link: str, identities: list[Identity], pipe: Connection, repeats: int) -> None:
+def _serve(index: int, link: str, identities: list[Identity], pipe: Connection) -> None:
     """One server's process: connect, then time whatever case the parent names."""
     listener = listen("127.0.0.1:0")
     pipe.send(address_of(listener))
@@ -135,9 +173,9 @@ def _serve(index: int, link: str, identities: list[Identity], pipe: Connection, 
         me = Party(index, PairKeys({component: bytes([component]) * 16 for component in (index, (index + 1) % SERVERS)}))
         number = 0
         while (order := pipe.recv()) is not None:
-            case = next(one for one in CASES if one.name == order[0])
+            name, rows, repeats = order
             number += 1
-            pipe.send(_time(me.step(f"{number}.{case.name}"), links, case, order[1], repeats))
+            pipe.send(_time(me.step(f"{number}.{name}"), links, named(name), rows, repeats))
 
 
 def _links(index: int, link: str, identities: list[Identity], addresses: list[str], listener: Any) -> Links:
@@ -149,36 +187,52 @@ def _links(index: int, link: str, identities: list[Identity], addresses: list[st
     return connect(index, addresses, identities[index], binding, attempts, listener=listener)
 
 
-def _time(me: Party, links: Links, case: Case, rows: int, repeats: int) -> tuple[list[float], int, int]:
-    """Seconds of each timed run, bytes that this server sent in one, and the protocol's rounds (over one block)."""
+def _time(me: Party, links: Links, case: Case, rows: int, repeats: int) -> tuple[list[float], int, int, int]:
+    """Seconds of each timed run, bytes that this server sent in one, the protocol's rounds (over one block), and peak memory."""
     small = Traffic(me.index)
-    drive(_protocol(me.step("small"), case, _secrets(case, 64, me.index)), links, small)
-    secrets = _secrets(case, rows, me.index)
-    drive(_protocol(me.step("warm"), case, secrets), links)
+    drive(protocol_of(me.step("small"), case, secrets_of(case, 64, me.index)), links, small)
+    secrets = secrets_of(case, rows, me.index)
+    forget_peak()
+    drive(protocol_of(me.step("warm"), case, secrets), links)
     seconds, traffic = [], Traffic(me.index)
     for attempt in range(repeats):
         drive(me.step(f"ready.{attempt}").swap(np.zeros(1, np.uint64), Z64), links)
         traffic = Traffic(me.index)
         start = time.perf_counter()
-        drive(_protocol(me.step(str(attempt)), case, secrets), links, traffic)
+        drive(protocol_of(me.step(str(attempt)), case, secrets), links, traffic)
         seconds.append(time.perf_counter() - start)
-    return seconds, traffic.bytes_sent, small.rounds
+    return seconds, traffic.bytes_sent, small.rounds, peak_bytes()
 
 
-def _protocol(me: Party, case: Case, secrets: list[Any]) -> Protocol[Any]:
+def forget_peak() -> None:
+    """Begin to watch for the highest memory use anew (Linux; elsewhere the process's highest is what is reported)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_bytes() -> int:
+    """The most memory that this process had resident since the watch began, its inputs and its own code among it."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
+
+
+def protocol_of(me: Party, case: Case, secrets: list[Any]) -> Protocol[Any]:
     if case.whole:
         return case.protocol(me, *secrets, **dict(case.public))
     return in_blocks(case.protocol, me, *secrets, **dict(case.public))
 
 
-def _secrets(case: Case, rows: int, index: int) -> list[Any]:
+def secrets_of(case: Case, rows: int, index: int) -> list[Any]:
     """This server's shares of seeded random columns: all servers draw the same and keep their own parts."""
     random = np.random.default_rng([SEED, rows])
     secrets: list[Any] = []
     entries = rows * rows if case.square else rows
-    for _ in range(case.columns):
-        if case.bits_in:
-            planes = [random.integers(0, 1 << 64, (1, (rows + 63) // 64), np.uint64) for _ in range(SERVERS)]
+    for width in [case.key_bits] * (case.key_bits > 0) + [int(case.bits_in)] * case.columns:
+        if width:
+            planes = [random.integers(0, 1 << 64, (width, (rows + 63) // 64), np.uint64) for _ in range(SERVERS)]
             secrets.append(Bits(rows, planes[index], planes[(index + 1) % SERVERS]))
             continue
         values = Z64.encode(random.integers(case.low, case.high, entries))

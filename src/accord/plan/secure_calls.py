@@ -95,7 +95,7 @@ Shape = tuple[str, int, int]
 """Kind, width and rows of a result, as `zeros` takes them."""
 
 
-def _counted(
+def counted(
     protocol: Callable[..., Protocol[Any]], facts: Callable[..., tuple[Any, ...]], shape: Callable[..., Shape]
 ) -> Callable[..., Protocol[Any]]:
     """The protocol, or for a counter its messages, its cost for the facts of these arguments, and zeros of the result's shape."""
@@ -160,16 +160,16 @@ def _plane(rows: int) -> Shape:
     return "bits", 1, rows
 
 
-and_bits = _counted(bits.and_bits, lambda me, a, b: (a.rows, a.width), lambda a, b: ("bits", a.width, a.rows))
-bit_to_ring = _counted(convert.bit_to_ring, lambda me, b, ring: (b.rows, ring), lambda b, ring: _ring(b.rows, ring))
-multiply = _counted(product.multiply, lambda me, x, y: (x.rows, x.ring), lambda x, y: _ring(x.rows, x.ring))
-dot = _counted(product.dot, lambda me, x, y, starts: (len(starts), x.ring), lambda x, y, starts: _ring(len(starts), x.ring))
-sign = _counted(compare.sign, lambda me, x, bits: (x.rows, bits), lambda x, bits: _plane(x.rows))
-is_zero = _counted(compare.is_zero, lambda me, x, bits: (x.rows, bits), lambda x, bits: _plane(x.rows))
-minimum = _counted(compare.minimum, lambda me, x, y, bits: (x.rows, bits, x.ring), lambda x, y, bits: _ring(x.rows, x.ring))
-maximum = _counted(compare.maximum, lambda me, x, y, bits: (x.rows, bits, x.ring), lambda x, y, bits: _ring(x.rows, x.ring))
-floor_shift = _counted(truncate.floor_shift, lambda me, x, shift: (x.rows, shift, x.ring), lambda x, shift: _ring(x.rows, x.ring))
-quotient = _counted(
+and_bits = counted(bits.and_bits, lambda me, a, b: (a.rows, a.width), lambda a, b: ("bits", a.width, a.rows))
+bit_to_ring = counted(convert.bit_to_ring, lambda me, b, ring: (b.rows, ring), lambda b, ring: _ring(b.rows, ring))
+multiply = counted(product.multiply, lambda me, x, y: (x.rows, x.ring), lambda x, y: _ring(x.rows, x.ring))
+dot = counted(product.dot, lambda me, x, y, starts: (len(starts), x.ring), lambda x, y, starts: _ring(len(starts), x.ring))
+sign = counted(compare.sign, lambda me, x, bits: (x.rows, bits), lambda x, bits: _plane(x.rows))
+is_zero = counted(compare.is_zero, lambda me, x, bits: (x.rows, bits), lambda x, bits: _plane(x.rows))
+minimum = counted(compare.minimum, lambda me, x, y, bits: (x.rows, bits, x.ring), lambda x, y, bits: _ring(x.rows, x.ring))
+maximum = counted(compare.maximum, lambda me, x, y, bits: (x.rows, bits, x.ring), lambda x, y, bits: _ring(x.rows, x.ring))
+floor_shift = counted(truncate.floor_shift, lambda me, x, shift: (x.rows, shift, x.ring), lambda x, shift: _ring(x.rows, x.ring))
+quotient = counted(
     division.quotient,
     lambda me, a, b, a_bits, b_bits: (a.rows, a_bits, b_bits, me.profile.adder),
     lambda a, b, a_bits, b_bits: _ring(a.rows, a.ring),

@@ -1,0 +1,124 @@
+"""`./dev bench report`: measure everything, keep it in bench/measured.json, and write docs/performance.md and its plots from that file."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from bench import golden
+from bench.mpc import CASES, LINKS, Order, measure, named
+
+FILE = Path(__file__).parent / "measured.json"
+SWEPT = ("multiply", "less_than", "equality", "bit_to_ring", "shuffle", "sort32", "division", "exp", "log", "logistic")
+SWEEP_ROWS = (10**4, 10**5, 10**6)
+LONG = {"sort32": 2, "sort64": 1}
+"""How often what takes seconds is timed at a million rows; all else five times."""
+REPEATS = 5
+
+Result = dict[str, Any]
+
+
+def main(again: bool, settle: str = "check") -> int:
+    """Measure (unless `again`), write the page, check or write the golden file. Returns 1 where bytes or rounds are not those in it."""
+    from bench import page
+
+    if not again:
+        FILE.write_text(json.dumps(measured(), indent=1) + "\n", encoding="utf-8")
+    found = json.loads(FILE.read_text(encoding="utf-8"))
+    page.write(found)
+    say(f"written: {', '.join(page.FILES)}")
+    sizes = {name: {named(name).rows, golden.small_rows(named(name))} for name in {one["name"] for one in found["results"]}}
+    return golden.settle(settle, [one for one in found["results"] if one["rows"] in sizes[one["name"]]])
+
+
+def measured() -> dict[str, Any]:
+    """All that the page tells. The quick parts that others build on come first."""
+    from accord.node import calibrate
+    from bench import wan
+
+    start = time.monotonic()
+    say("calibrating this machine")
+    machine = calibrate.here()
+    results = [one for link in LINKS for one in _told(orders(link), link)]
+    say("long links")
+    far = wan.measure()
+    say("floors")
+    return {
+        "date": datetime.date.today().isoformat(),
+        "machine": machine_facts(),
+        "results": results,
+        "wan": far,
+        "foretold": foretold(machine),
+        **floors(results),
+        "seconds": round(time.monotonic() - start),
+    }
+
+
+def orders(link: str) -> list[Order]:
+    """Every case at its own rows; over TLS, those that are swept at other sizes too. sorts are timed over TLS alone."""
+    found = []
+    for case in CASES:
+        if case.name in LONG and link == "plain":
+            continue
+        sizes = {case.rows, *(SWEEP_ROWS if link == "tls" and case.name in SWEPT else ())}
+        found += [Order(case, rows, LONG.get(case.name, REPEATS) if rows >= 10**6 else REPEATS) for rows in sorted(sizes)]
+    return found
+
+
+def _told(wanted: list[Order], link: str) -> Iterator[Result]:
+    for one in measure(wanted, link):
+        say(f"{link:<6}{one['name']:<14}{one['rows']:>9} rows {one['seconds']:9.4f} s")
+        yield one
+
+
+def machine_facts() -> dict[str, Any]:
+    """What a reader must know of the machine, and nothing that names it."""
+    return {
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "gigabytes": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "system": platform.system(),
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def floors(results: list[Result]) -> dict[str, Any]:
+    """Speeds of this machine, and each case's floor at its own rows over TLS."""
+    from bench.floors import floor, speeds
+
+    own = {one["name"]: one for one in results if one["link"] == "tls" and one["rows"] == named(one["name"]).rows}
+    found = speeds(own["swap"]["seconds_min"], own["swap"]["bytes_per_server"])
+    least = {name: vars(floor(named(name), one["rows"], one["bytes_per_server"], found)) for name, one in own.items() if name != "swap"}
+    return {"speeds": found.__dict__, "floors": least}
+
+
+def foretold(machine: Any) -> dict[str, float]:
+    """What the cost model says of the cases whose protocols a calibration times, at their own rows."""
+    from accord.mpc.party import LAN
+    from accord.plan.clock import foretell
+    from bench import wan
+
+    found = {}
+    for name, alike in wan.CALIBRATED.items():
+        cost, work = wan.foreseen(named(name), named(name).rows, LAN)
+        found[name] = foretell(cost, dict.fromkeys([alike], work[next(iter(work))]), machine).seconds
+    return found
+
+
+def say(line: str) -> None:
+    print(f"bench: {line}", file=sys.stderr, flush=True)
