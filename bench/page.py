@@ -30,6 +30,11 @@ def write(found: Found) -> None:
 
 
 def text(found: Found) -> str:
+    return "\n".join((_first(found), _second(found)))
+
+
+def _first(found: Found) -> str:
+    """What was measured, and what others need."""
     machine = found["machine"]
     return f"""# Performance
 
@@ -57,8 +62,12 @@ and below are encrypted unless it says plain. Compare ratios, and only where thi
 ![Seconds of Accord and of four engines on the same work](pictures/performance-peers.svg)
 
 {_peers(found)}
+"""
 
-## The floor
+
+def _second(found: Found) -> str:
+    """What bounds it, how it grows, how well it is foretold, and long links."""
+    return f"""## The floor
 
 What no implementation of these protocols could undercut on this machine: coins at {_rate(found["speeds"]["aes"])} of AES a core, arguments
 and messages through memory at {_rate(found["speeds"]["memory"])} a core, messages over an encrypted link at
