@@ -100,6 +100,9 @@ Servers 20 ms apart on lines of 100 Mbit/s to both others together, in a simulat
 it had a machine of its own (`bench/wan.py`). The profile `wan` takes the adder of fewest rounds and keeps all blocks in flight, so that a
 million rows wait as often as one; what a line carries, it cannot change.
 
+For rows in blocks the rounds foretold count how often blocks wait for each other; for a sort they are those of one block, so that in the
+profile `lan`, with few blocks in flight, it waits more often than foretold.
+
 {_far(found)}
 """
 
