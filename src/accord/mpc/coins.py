@@ -55,7 +55,9 @@ class PairKeys:
     def column(self, component: int, ring: Ring, rows: int, path: str, lane: str, row: int) -> Column:
         out = np.empty(rows, ring.dtype)
         self._fill(out, component, path, lane, row)
-        return ring.reduce(out)
+        if not ring.is_full:
+            out &= ring.mask
+        return out
 
     def planes(self, component: int, width: int, rows: int, path: str, lane: str, row: int) -> Column:
         out = np.empty((width, (rows + 63) // 64), np.uint64)

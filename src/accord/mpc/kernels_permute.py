@@ -13,6 +13,8 @@ from accord.mpc.kernels import COMPILED_WORDS_MIN, Pair, compiled, plain
 
 ADD, SUBTRACT, XOR = 1, -1, 0
 """How a mask goes into a column."""
+TILE_ROWS = 256
+"""Rows of a few columns that stay in a core's nearest cache."""
 
 # ---- permutations
 
@@ -138,13 +140,22 @@ def pack(column: Column, ring: Ring) -> Column:
 
 def unpack(wire: Column, ring: Ring, rows: int) -> Column:
     """As `Ring.unpack`, the inverse."""
-    if ring.is_full or rows < COMPILED_WORDS_MIN:
+    if ring.is_full or rows < COMPILED_WORDS_MIN or ring.bits > SLIDING_BITS_MAX:
         return ring.unpack(wire, rows)
-    words = np.zeros((wire.size + 7) // 8 + 1, np.uint64)
-    words.view(np.uint8)[: wire.size] = wire
     column = np.empty(rows, ring.dtype)
-    compiled(unpack_loop)(words, ring.bits, column)
+    compiled(unpack_loop)(_sliding(wire), ring.bits, ring.mask, column)
     return column
+
+
+SLIDING_BITS_MAX = 57
+"""The 64 bits that begin at the byte of an element's first bit hold all of its bits up to this width."""
+
+
+def _sliding(wire: Column) -> Column:
+    """The words that begin at every byte, with zeros past the end."""
+    padded = np.zeros(wire.size + 8, np.uint8)
+    padded[: wire.size] = wire
+    return np.ndarray((wire.size + 1,), np.uint64, padded, strides=(1,))
 
 
 def pack_loop(column: Column, bits: int, words: Column) -> None:
@@ -164,22 +175,19 @@ def pack_loop(column: Column, bits: int, words: Column) -> None:
         words[at] = held
 
 
-def unpack_loop(words: Column, bits: int, column: Column) -> None:
-    """`words` has one word more than its bits fill."""
-    keep = (np.uint64(1) << np.uint64(bits)) - np.uint64(1)
+def unpack_loop(sliding: Column, bits: int, keep: np.unsignedinteger, column: Column) -> None:
     for k in range(column.size):
         first = k * bits
-        word, shift = first >> 6, np.uint64(first & 63)
-        # In two steps, since a shift by 64 has no meaning.
-        above = (words[word + 1] << (np.uint64(63) - shift)) << np.uint64(1)
-        column[k] = ((words[word] >> shift) | above) & keep
+        column[k] = (sliding[first >> 3] >> np.uint64(first & 7)) & np.uint64(keep)
 
 
 # ---- digits
+#
+# A one-hot is held value by value: row v − 1 of (2^D − 1, rows) elements tells where the digit is v.
 
 
 def one_hot_rest(digits: Column, mask: Column, ring: Ring) -> Column:
-    """Column v − 1 of the result: 1 where the digit is v, minus the mask of shape (rows, 2^D − 1), in the ring."""
+    """The one-hot of the digits minus a mask, in the ring."""
     out = np.empty_like(mask)
     loop = rest_twin if out.size < COMPILED_WORDS_MIN else compiled(rest_loop)
     loop(plain(digits), plain(mask), ring.mask, out)
@@ -188,77 +196,48 @@ def one_hot_rest(digits: Column, mask: Column, ring: Ring) -> Column:
 
 def rest_twin(digits: Column, mask: Column, keep: np.unsignedinteger, out: Column) -> None:
     """As `rest_loop`, by whole arrays."""
-    hot = digits[:, None] == np.arange(1, mask.shape[1] + 1)
+    hot = digits == np.arange(1, mask.shape[0] + 1)[:, None]
     out[:] = (hot.astype(mask.dtype) - mask) & keep
 
 
 def rest_loop(digits: Column, mask: Column, keep: np.unsignedinteger, out: Column) -> None:
-    wide = mask.reshape(-1)
-    flat = out.reshape(-1)
-    for at in range(flat.size):
-        flat[at] = -wide[at] & keep
-    for j in range(digits.size):
-        if digits[j]:
-            out[j, digits[j] - 1] = (out[j, digits[j] - 1] + 1) & keep
+    for v in range(out.shape[0]):
+        known, rest = mask[v], out[v]
+        for j in range(digits.size):
+            rest[j] = (np.uint64(digits[j] == v + 1) - known[j]) & keep
 
 
 def one_hot_turned(parts: Column, digits: Column, one: int, mask: Column, ring: Ring) -> Column:
-    """Summands of the one-hot of u ⊕ v from those of the one-hot of u, where `digits` are v; minus the mask, in the ring.
+    """Summands of the one-hot of u ⊕ v from those of the one-hot of u, where `digits` are v; minus a mask, in the ring.
 
-    Column w − 1 of `parts` belongs to w; what belongs to 0 is `one` minus the others.
+    What belongs to the value 0 is `one` minus the others. For each bit of v, pairs of values change places where it is set: whole rows
+    of a few thousand elements, which NumPy does as fast as a loop.
     """
-    out = np.empty_like(mask)
-    loop = turn_twin if out.size < COMPILED_WORDS_MIN else compiled(turn_loop)
-    loop(plain(parts), plain(digits), mask.dtype.type(one), plain(mask), ring.mask, out)
-    return out
+    every = np.empty((parts.shape[0] + 1, digits.size), parts.dtype)
+    every[1:] = parts
+    np.subtract(parts.dtype.type(one), parts.sum(axis=0, dtype=parts.dtype), out=every[0])
+    for level in range(parts.shape[0].bit_length()):
+        chosen = np.uint8(0) - (digits >> np.uint8(level) & np.uint8(1))
+        pairs = every.reshape(-1, 2, 1 << level, digits.size)
+        swapped = (pairs[:, 0] ^ pairs[:, 1]) & chosen.astype(np.int8).astype(parts.dtype)
+        pairs ^= swapped[:, None]
+    turned = every[1:]
+    turned -= mask
+    turned &= ring.mask
+    return turned
 
 
-def turn_twin(parts: Column, digits: Column, one: np.unsignedinteger, mask: Column, keep: np.unsignedinteger, out: Column) -> None:
-    """As `turn_loop`, by whole arrays."""
-    every = np.column_stack([one - parts.sum(axis=1, dtype=parts.dtype), parts])
-    turned = np.arange(1, every.shape[1]) ^ digits[:, None]
-    out[:] = (np.take_along_axis(every, turned.astype(np.intp), axis=1) - mask) & keep
-
-
-def turn_loop(parts: Column, digits: Column, one: np.unsignedinteger, mask: Column, keep: np.unsignedinteger, out: Column) -> None:
-    values = parts.shape[1] + 1
-    every = np.empty(values, parts.dtype)
-    for j in range(digits.size):
-        total = one
-        for v in range(1, values):
-            every[v] = parts[j, v - 1]
-            total -= parts[j, v - 1]
-        every[0] = total
-        for v in range(1, values):
-            out[j, v - 1] = (every[v ^ digits[j]] - mask[j, v - 1]) & keep
-
-
-def column_sums(hot: Column) -> Column:
-    """The sum of each column of (rows, 2^D − 1) elements, wrapping at their dtype."""
-    totals = np.zeros(hot.shape[1], hot.dtype)
-    if hot.size < COMPILED_WORDS_MIN:
-        sums_twin(hot, totals)
-    else:
-        compiled(sums_loop)(plain(hot), totals)
-    return totals
-
-
-def sums_twin(hot: Column, totals: Column) -> None:
-    """As `sums_loop`, by whole arrays."""
-    totals += hot.sum(axis=0, dtype=hot.dtype)
-
-
-def sums_loop(hot: Column, totals: Column) -> None:
-    for j in range(hot.shape[0]):
-        for v in range(totals.size):
-            totals[v] += hot[j, v]
+def one_hot_sums(hot: Column) -> Column:
+    """How many rows have each value but 0, wrapping at the dtype."""
+    sums: Column = hot.sum(axis=1, dtype=hot.dtype)
+    return sums
 
 
 def destinations(hot: Pair, ones: tuple[int, int], before: Pair, out: Column) -> None:
     """This server's summands of Σ_v f_v(j) S_v(j) over the values v of a digit.
 
-    `hot` holds the two components of f_1 … f_(2^D − 1), shape (rows, 2^D − 1); f_0 is `ones` minus their sum. S_v(j) is `before[v]` plus
-    the sum of f_v over rows 0 … j; `before` (2^D elements each) is moved on to the last row.
+    `hot` holds the two components of f_1 … f_(2^D − 1); f_0 is `ones` minus their sum. S_v(j) is `before[v]` plus the sum of f_v over
+    rows 0 … j; `before` (2^D elements each) is moved on to the last row.
     """
     loop = destination_twin if hot[0].size < COMPILED_WORDS_MIN else compiled(destination_loop)
     one0, one1 = map(out.dtype.type, ones)
@@ -271,26 +250,37 @@ def destination_twin(
     """As `destination_loop`, by whole arrays."""
     sides = []
     for hot, one, before in ((hot0, one0, before0), (hot1, one1, before1)):
-        every = np.column_stack([one - hot.sum(axis=1, dtype=hot.dtype), hot])
-        sums = before + np.cumsum(every, axis=0, dtype=hot.dtype)
-        before[:] = sums[-1] if len(sums) else before
+        every = np.vstack([one - hot.sum(axis=0, dtype=hot.dtype), hot])
+        sums = before[:, None] + np.cumsum(every, axis=1, dtype=hot.dtype)
+        before[:] = sums[:, -1]
         sides.append((every, sums))
     (f0, s0), (f1, s1) = sides
-    out[:] = (f0 * (s0 + s1) + f1 * s0).sum(axis=1, dtype=out.dtype)
+    out[:] = (f0 * (s0 + s1) + f1 * s0).sum(axis=0, dtype=out.dtype)
 
 
 def destination_loop(
     hot0: Column, hot1: Column, one0: np.unsignedinteger, one1: np.unsignedinteger, before0: Column, before1: Column, out: Column
 ) -> None:
-    for j in range(hot0.shape[0]):
-        total, zero0, zero1 = out.dtype.type(0), one0, one1
-        for v in range(1, before0.size):
-            f0, f1 = hot0[j, v - 1], hot1[j, v - 1]
-            zero0 -= f0
-            zero1 -= f1
-            before0[v] += f0
-            before1[v] += f1
-            total += f0 * (before0[v] + before1[v]) + f1 * before0[v]
-        before0[0] += zero0
-        before1[0] += zero1
-        out[j] = total + zero0 * (before0[0] + before1[0]) + zero1 * before0[0]
+    """Tile by tile: a running sum waits for the row before, products do not, so that the two go apart."""
+    work = np.empty((4, TILE_ROWS), out.dtype)
+    zero0, zero1, sums0, sums1 = work[0], work[1], work[2], work[3]
+    for start in range(0, out.size, TILE_ROWS):
+        count = min(TILE_ROWS, out.size - start)
+        zero0[:], zero1[:] = one0, one1
+        total = out[start : start + count]
+        total[:] = 0
+        # From the last value down: what is left for the value 0 is known at the end.
+        for v in range(before0.size - 1, -1, -1):
+            f0 = hot0[v - 1, start : start + count] if v else zero0[:count]
+            f1 = hot1[v - 1, start : start + count] if v else zero1[:count]
+            last0, last1 = before0[v], before1[v]
+            for j in range(count):
+                last0, last1 = out.dtype.type(last0 + f0[j]), out.dtype.type(last1 + f1[j])
+                sums0[j], sums1[j] = last0, last1
+            before0[v], before1[v] = last0, last1
+            for j in range(count):
+                total[j] += f0[j] * (sums0[j] + sums1[j]) + f1[j] * sums0[j]
+            if v:
+                for j in range(count):
+                    zero0[j] -= f0[j]
+                    zero1[j] -= f1[j]

@@ -23,7 +23,8 @@ class Profile:
 
     `block_rows` is a multiple of 64; `blocks_in_flight` blocks run between two waits; `adder` names the network that
     full sums of bits take (mpc/adder.py): "brent-kung" sends least, "sklansky" has fewest rounds. `digit_bits` are the bits of a
-    key that one pass of a sort takes (mpc/sort.py): more of them are fewer rounds and more bytes.
+    key that one pass of a sort takes (mpc/sort.py): more of them are fewer rounds and more bytes; `chunk_bits` those that travel along
+    with a row's number, others being fetched in their turn: more of them are fewer rounds, and words that fill more of the cache.
     """
 
     name: str = "lan"
@@ -31,11 +32,13 @@ class Profile:
     blocks_in_flight: int = BLOCKS_IN_FLIGHT
     adder: str = "brent-kung"
     digit_bits: int = 3
+    chunk_bits: int = 12
 
 
 LAN = Profile()
-WAN = Profile("wan", block_rows=8 * BLOCK_ROWS, blocks_in_flight=64, adder="sklansky")
-"""Long links: fewer rounds for more bytes, and all blocks of ten million rows in flight at once."""
+WAN = Profile("wan", blocks_in_flight=512, adder="sklansky", chunk_bits=36)
+"""Long links: fewer rounds for more bytes, and all blocks of ten million rows in flight at once. Blocks are no larger, since many of them
+turn the pivot often, which keeps the lines of the three servers even."""
 PROFILES = {profile.name: profile for profile in (LAN, WAN)}
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from accord.base.limits import ROWS_MAX
-from accord.base.ring import Z8, Z16, Z32, Column, Ring
+from accord.base.ring import Column, Ring
 from accord.mpc.cost import Cost, costs
 from accord.mpc.party import Party
 from accord.mpc.share import Secret, Share
@@ -34,12 +34,12 @@ from accord.mpc.shuffle import (
     way_through,
 )
 
-assert Z32.bits >= (ROWS_MAX - 1).bit_length(), "row numbers are elements of Z_2^32"
+assert (ROWS_MAX - 1).bit_length() <= 32, "row numbers in clear are uint32"
 
 
 def index_ring(rows: int) -> Ring:
-    """The narrowest of Z_2^8, Z_2^16 and Z_2^32 that holds every row number."""
-    return next(ring for ring in (Z8, Z16, Z32) if rows <= 1 << ring.bits)
+    """The narrowest ring that holds every row number."""
+    return Ring(max(1, (rows - 1).bit_length()))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 
@@ -19,16 +18,15 @@ from accord.base.ring import Column, Ring
 from accord.mpc.bits import not_bits
 from accord.mpc.compose import in_blocks
 from accord.mpc.cost import Cost, costs
-from accord.mpc.kernels_permute import column_sums, destinations, one_hot_rest, one_hot_turned, pack, unpack
-from accord.mpc.party import Party
+from accord.mpc.kernels import Pair
+from accord.mpc.kernels_permute import destinations, one_hot_rest, one_hot_sums, one_hot_turned, pack, unpack
+from accord.mpc.party import LAN, PROFILES, Party, Profile
 from accord.mpc.permute import Permutation, apply_first, apply_first_cost, carried, gather, index_ring
 from accord.mpc.share import Bits, Share
 from accord.mpc.shuffle import AnyColumn, Load, Span, Way, Words, draw_shuffle, load_of, shuffle_cost, way_through, words_from_bits
 
 KEY_BITS_MAX = 256
-INDEX_BITS_MAX = (ROWS_MAX - 1).bit_length()
-CHUNK_BITS_MAX = 64 - INDEX_BITS_MAX
-"""Key bits that travel in one word with a row's number; wider keys take their turns, lowest first."""
+assert all((ROWS_MAX - 1).bit_length() + one.chunk_bits <= 64 for one in PROFILES.values()), "a row's number and its key bits fill one word"
 
 # ---- keys
 
@@ -58,18 +56,26 @@ def joined_key(keys: Sequence[Bits]) -> Bits:
 # ---- one digit
 
 
-@dataclass(eq=False, repr=False)
-class OneHot:
-    """The indicators of the values 1 … 2^D − 1 of every row's digit, replicated: (rows, 2^D − 1) elements a component."""
+@dataclass(frozen=True)
+class OneHots:
+    """The indicators of the values 1 … 2^D − 1 of every row's digit, replicated, in blocks by their first rows: (2^D − 1, rows) elements
+    each. `sums` are those of all rows so far.
+    """
 
     ring: Ring
-    own: Column
-    next: Column
+    values: int
+    blocks: dict[int, Pair]
+    sums: Pair
 
     @staticmethod
-    def room(ring: Ring, rows: int, bits: int) -> OneHot:
-        shape = rows, (1 << bits) - 1
-        return OneHot(ring, np.empty(shape, ring.dtype), np.empty(shape, ring.dtype))
+    def room(ring: Ring, bits: int) -> OneHots:
+        values = (1 << bits) - 1
+        return OneHots(ring, values, {}, (np.zeros(values, ring.dtype), np.zeros(values, ring.dtype)))
+
+    def put(self, start: int, own: Column, after: Column) -> None:
+        self.blocks[start] = own, after
+        for total, part in zip(self.sums, (own, after), strict=True):
+            total += one_hot_sums(part)
 
 
 def one_hot_cost(rows: int, bits: int, ring: Ring) -> Cost:
@@ -77,27 +83,28 @@ def one_hot_cost(rows: int, bits: int, ring: Ring) -> Cost:
 
 
 @costs(one_hot_cost)
-async def one_hot(me: Party, digits: Words, span: Span, into: OneHot) -> None:
-    """The indicators of the digits of rows `span`, put into these rows of `into`.
+async def one_hot(me: Party, digits: Words, span: Span, into: OneHots) -> None:
+    """The indicators of the digits of rows `span`, as one block.
 
     Learns: nobody anything.
     Opens:  nothing.
     Cost:   2 rounds, 2^D − 1 elements a row and server. Facts: rows, D, ring.
     """
-    ring, shape, here = into.ring, (digits.rows, into.own.shape[1]), slice(span.start, span.stop)
+    ring, shape = into.ring, (into.values, digits.rows)
     view = digits.own ^ digits.next if me.role == 0 else digits.next if me.role == 1 else digits.own
     parts = await _pivot_parts(me.step("pivot"), view, ring, shape)
     me = me.step("reshare")
-    fresh = {role: me.role_mask(role, ring, shape[0] * shape[1]).reshape(shape) for role in (0, 1) if me.role in (0, 2 - role)}
+    fresh = [me.role_mask(role, ring, shape[0] * shape[1]).reshape(shape) for role in (0, 1) if me.role in (0, 2 - role)]
     if parts is None:
         await me.exchange({}, {})
-        into.own[here], into.next[here] = fresh[0], fresh[1]
+        into.put(span.start, *fresh)
         return
-    mask, peer = fresh[2 - me.role], me.server(3 - me.role)
+    (mask,), peer = fresh, me.server(3 - me.role)
     sent = one_hot_turned(parts, view, me.role - 1, mask, ring)
     heard = await me.exchange({peer: pack(sent.reshape(-1), ring)}, {peer: ring.nbytes(sent.size)})
-    last = ring.reduce(sent + unpack(heard[peer], ring, sent.size).reshape(shape))
-    into.own[here], into.next[here] = (mask, last) if me.role == 1 else (last, mask)
+    last = unpack(heard[peer], ring, sent.size).reshape(shape) + sent
+    last &= ring.mask
+    into.put(span.start, *((mask, last) if me.role == 1 else (last, mask)))
 
 
 async def _pivot_parts(me: Party, view: Column, ring: Ring, shape: tuple[int, int]) -> Column | None:
@@ -117,40 +124,31 @@ async def _pivot_parts(me: Party, view: Column, ring: Ring, shape: tuple[int, in
 # ---- where rows go
 
 
-async def _row_numbers(me: Party, way: Way, hot: OneHot) -> Load:
+async def _row_numbers(me: Party, way: Way, hots: OneHots) -> Load:
     """Σ_v f_v S_v of every row, the row number that it goes to, at the entrance of a shuffle: A and B know one summand each.
 
     One round, one element a row from C to A.
     """
-    ring, rows = hot.ring, way.rows
+    ring, rows = hots.ring, way.rows
     ones = int(me.index == 0), int(me.right == 0)
-    before = [_before(part, one, rows) for part, one in zip((hot.own, hot.next), ones, strict=True)]
+    before = tuple(_before(sums, one * rows, one) for sums, one in zip(hots.sums, ones, strict=True))
     part = None if me.index == way.c else np.empty(rows, ring.dtype)
-    await in_blocks(_summands, me, Span(0, rows), way=way, hot=hot, ones=ones, before=before, part=part)
+    await in_blocks(_summands, me, Span(0, rows), way=way, hots=hots, ones=ones, before=before, part=part)
     return Load(ring, False, part, opens=True)
 
 
-def _before(hot: Column, one: int, rows: int) -> Column:
+def _before(sums: Column, rows: int, one: int) -> Column:
     """For every value of the digit the number of rows with a smaller one, less one: where its first row goes, less one."""
-    totals = column_sums(hot)
-    whole = np.full(1, one * rows & np.iinfo(hot.dtype).max, hot.dtype) - totals.sum(dtype=hot.dtype, keepdims=True)
-    smaller: Column = np.cumsum(np.r_[hot.dtype.type(0), whole, totals[:-1]], dtype=hot.dtype) - one
+    zeros = np.full(1, rows & np.iinfo(sums.dtype).max, sums.dtype) - sums.sum(dtype=sums.dtype, keepdims=True)
+    smaller: Column = np.cumsum(np.r_[sums.dtype.type(0), zeros, sums[:-1]], dtype=sums.dtype) - one
     return smaller
 
 
-async def _summands(
-    me: Party,
-    span: Span,
-    way: Way,
-    hot: OneHot,
-    ones: tuple[int, int],
-    before: Sequence[Column],
-    part: Column | None,
-) -> None:
+async def _summands(me: Party, span: Span, way: Way, hots: OneHots, ones: tuple[int, int], before: Pair, part: Column | None) -> None:
     """C's summand goes to A, under a mask that B takes off its own. Blocks begin in order: each moves `before` on for the next."""
-    here, ring = slice(span.start, span.stop), hot.ring
+    here, ring = slice(span.start, span.stop), hots.ring
     summands = np.empty(span.rows, ring.dtype)
-    destinations((hot.own[here], hot.next[here]), ones, (before[0], before[1]), summands)
+    destinations(hots.blocks.pop(span.start), ones, before, summands)
     if me.index != way.a:
         mask = me.mask(way.bc, ring, span.rows)
         summands = summands - mask if me.index == way.b else summands + mask
@@ -176,52 +174,44 @@ async def by_digit(me: Party, way: Way, digits: Words, loads: Sequence[Load]) ->
     Cost:   5 rounds; 3 (2^D − 1) + 7 row numbers a row, and 4 elements of each load, all servers together. Facts: rows, D, the ring or
             width of each load.
     """
-    hot = OneHot.room(index_ring(way.rows), way.rows, digits.ring.bits)
-    profile = replace(me.profile, block_rows=max(64, me.profile.block_rows // hot.own.shape[1] // 64 * 64))
-    await in_blocks(one_hot, replace(me.step("digit"), profile=profile), digits, Span(0, way.rows), into=hot)
-    first = await _row_numbers(me.step("rows"), way, hot)
+    hots = OneHots.room(index_ring(way.rows), digits.ring.bits)
+    # A one-hot of a row weighs as much as many rows of a column.
+    rows = max(64, me.profile.block_rows // hots.values // 64 * 64)
+    small = replace(me, profile=replace(me.profile, block_rows=rows))
+    await in_blocks(one_hot, small.step("digit"), digits, Span(0, way.rows), into=hots)
+    first = await _row_numbers(small.step("rows"), way, hots)
     return await carried(me.step("move"), way, first, loads)
 
 
 # ---- all digits
 
 
-def chunks_of(bits: int) -> list[tuple[int, int]]:
-    """Lowest bit and width of the chunks of a key, as even as they come."""
-    return _even(bits, -(-bits // CHUNK_BITS_MAX))
-
-
-def digits_of(bits: int, digit_bits: int) -> list[int]:
-    """The widths of a chunk's digits."""
-    return [width for _, width in _even(bits, -(-bits // digit_bits))]
-
-
-def _even(bits: int, parts: int) -> list[tuple[int, int]]:
-    ends = [bits * part // parts for part in range(parts + 1)]
-    return [(low, high - low) for low, high in pairwise(ends)]
-
-
-def index_bits(rows: int) -> int:
-    """The bits of a row number."""
-    return max(1, (rows - 1).bit_length())
+def chunks_of(bits: int, profile: Profile) -> list[tuple[int, list[int]]]:
+    """The lowest bit of each chunk of a key, and the widths of its digits."""
+    chunks = []
+    for low in range(0, bits, profile.chunk_bits):
+        width = min(profile.chunk_bits, bits - low)
+        chunks.append((low, [min(profile.digit_bits, width - at) for at in range(0, width, profile.digit_bits)]))
+    return chunks
 
 
 def row_numbers(me: Party, rows: int) -> Words:
     """The public row numbers as words: local."""
-    ring = Ring(index_bits(rows))
+    ring = index_ring(rows)
     numbers = np.arange(rows, dtype=ring.dtype)
     return Words(ring, numbers if me.index == 0 else ring.zeros(rows), numbers if me.right == 0 else ring.zeros(rows))
 
 
-def order_cost(rows: int, bits: int, digit_bits: int) -> Cost:
-    cost = Cost(0, 0)
-    for low, width in chunks_of(bits):
+def order_cost(rows: int, bits: int, profile: Profile = LAN) -> Cost:
+    cost, number = Cost(0, 0), index_ring(rows).bits
+    for low, digits in chunks_of(bits, profile):
+        left = sum(digits)
         if low:
-            cost = cost.then(apply_first_cost(rows, index_bits(rows))).then(shuffle_cost(rows, width))
-        for digit in digits_of(width, digit_bits):
-            width -= digit
-            cost = cost.then(pass_cost(rows, digit, index_bits(rows) + width))
-    return cost.then(apply_first_cost(rows, index_bits(rows)))
+            cost = cost.then(apply_first_cost(rows, number)).then(shuffle_cost(rows, left))
+        for digit in digits:
+            left -= digit
+            cost = cost.then(pass_cost(rows, digit, number + left))
+    return cost.then(apply_first_cost(rows, number))
 
 
 @costs(order_cost)
@@ -231,26 +221,26 @@ async def order(me: Party, key: Bits) -> Permutation:
     Learns: every server a uniform permutation of the rows a pass.
     Opens:  the shuffled row numbers, once a pass.
     Cost:   5 rounds a digit of D bits, and 3 (2^D − 1) + 7 row numbers and 4 words of what is left of the key and a number, all servers
-            together; 4 rounds more for each 39 bits beyond the first, 2 at the end. Facts: rows, bits, D.
+            together; 4 rounds more for each chunk of the key but the first, 2 at the end. Facts: rows, bits, profile.
     """
     if not 1 <= key.width <= KEY_BITS_MAX:
         raise OurFault(f"a sort by {key!r}", rule=f"keys of 1 to {KEY_BITS_MAX} bits", do="hash wider keys")
     rows: Words | None = None
-    for low, width in chunks_of(key.width):
+    for low, digits in chunks_of(key.width, me.profile):
         here = me.step(f"bits.{low}")
-        (chunk,) = words_from_bits(key.planes(slice(low, low + width)))
+        (chunk,) = words_from_bits(key.planes(slice(low, low + sum(digits))))
         if rows is not None:
             before, _ = await apply_first(here.step("open"), rows)
             (taken,) = await gather(here.step("take"), before, [chunk])
             assert isinstance(taken, Words)
             chunk = taken
-        rows = await _chunk_sorted(here, chunk, rows)
+        rows = await _chunk_sorted(here, chunk, digits, rows)
     assert rows is not None
     return (await apply_first(me.step("open"), rows))[0]
 
 
-def sort_cost(rows: int, bits: int, digit_bits: int, *kinds: Ring | int) -> Cost:
-    return order_cost(rows, bits, digit_bits).then(shuffle_cost(rows, *kinds))
+def sort_cost(rows: int, bits: int, profile: Profile, *kinds: Ring | int) -> Cost:
+    return order_cost(rows, bits, profile).then(shuffle_cost(rows, *kinds))
 
 
 @costs(sort_cost)
@@ -259,17 +249,17 @@ async def sort(me: Party, key: Bits, columns: Sequence[AnyColumn]) -> tuple[Perm
 
     Learns: as `order`.
     Opens:  as `order`.
-    Cost:   as `order`, and 2 rounds and 4 elements a row of each column, all servers together. Facts: rows, bits, D, the ring or width
-            of each column.
+    Cost:   as `order`, and 2 rounds and 4 elements a row of each column, all servers together. Facts: rows, bits, profile, the
+            ring or width of each column.
     """
     permutation = await order(me.step("order"), key)
     return permutation, await gather(me.step("columns"), permutation, columns)
 
 
-async def _chunk_sorted(me: Party, chunk: Words, rows: Words | None) -> Words:
+async def _chunk_sorted(me: Party, chunk: Words, digits: Sequence[int], rows: Words | None) -> Words:
     """The rows' original numbers in the order of a chunk of their keys, digit by digit; `rows` has the numbers before, None for 0, 1, …"""
     record = _record(me, chunk, rows)
-    for number, bits in enumerate(digits_of(chunk.ring.bits, me.profile.digit_bits)):
+    for number, bits in enumerate(digits):
         here = replace(me.step(f"digit.{number}"), pivot=(me.pivot + number) % SERVERS)
         way = way_through(draw_shuffle(here, record.rows))
         _, (moved,) = await by_digit(here, way, _lowest(record, bits), [_shortened(here, way, record, bits)])
@@ -280,7 +270,7 @@ async def _chunk_sorted(me: Party, chunk: Words, rows: Words | None) -> Words:
 
 def _record(me: Party, chunk: Words, rows: Words | None) -> Words:
     """A word a row: the original row number above the bits of the key."""
-    bits, ring = chunk.ring.bits, Ring(chunk.ring.bits + index_bits(chunk.rows))
+    bits, ring = chunk.ring.bits, Ring(chunk.ring.bits + index_ring(chunk.rows).bits)
     rows = row_numbers(me, chunk.rows) if rows is None else rows
     pairs = (chunk.own, rows.own), (chunk.next, rows.next)
     return Words(ring, *(low.astype(ring.dtype) | high.astype(ring.dtype) << ring.dtype.type(bits) for low, high in pairs))
