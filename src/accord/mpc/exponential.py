@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache, cached_property
 from math import ceil
 
 import numpy as np
@@ -78,11 +79,11 @@ class Scale:
                 do="narrow the declared bounds, or use fewer fraction bits",
             )
 
-    @property
+    @cached_property
     def offset(self) -> int:
         return max(ceil(-self.low) + 2, self.fraction_bits + SHIFT_MIN - MANTISSA_BITS_MAX)
 
-    @property
+    @cached_property
     def mantissa_bits(self) -> int:
         return min(MANTISSA_BITS_MAX, 62 - self.offset - ceil(self.high))
 
@@ -142,7 +143,7 @@ class ExpRange:
         require_scale(self.fraction_bits)
         _ = self.scale
 
-    @property
+    @cached_property
     def floor(self) -> int:
         """Below e^x is less than a quarter of a unit."""
         return -ceil((self.fraction_bits + 2) / LOG2_E * (1 << self.fraction_bits))
@@ -156,12 +157,12 @@ class ExpRange:
         """Of x − floor."""
         return max(self.floor - self.low, abs(self.high - self.floor) + 1).bit_length() + 1
 
-    @property
+    @cached_property
     def factor(self) -> int:
         """From stored values to exponents."""
         return round(LOG2_E * (1 << (EXPONENT_BITS - self.fraction_bits)))
 
-    @property
+    @cached_property
     def scale(self) -> Scale:
         low, high = max(self.low, self.floor), max(self.high, self.floor)
         return Scale(low * LOG2_E / (1 << self.fraction_bits), high * LOG2_E / (1 << self.fraction_bits), self.fraction_bits)
@@ -172,9 +173,13 @@ class ExpRange:
         return self.scale.relative_error + Fraction(1, 1 << (53 - self.fraction_bits))
 
 
+exp_range = cache(ExpRange)
+"""Made once for all row blocks."""
+
+
 def exp_cost(rows: int, low: int, high: int, fraction_bits: int = 16) -> Cost:
     power = given_cost(rows, POWERS, 1).then(united_cost(rows, Z64))
-    span = ExpRange(low, high, fraction_bits)
+    span = exp_range(low, high, fraction_bits)
     if not span.has_floor:
         return power
     flag = sign_cost(rows, span.sign_bits).then(cost_of(bit_to_ring, rows, Z64))
@@ -200,7 +205,7 @@ async def exp(me: Party, x: Share, low: int, high: int, fraction_bits: int = 16)
     """
     if x.ring != Z64:
         raise OurFault(f"exp of {x!r}", do="cast to 64 bits")
-    span = ExpRange(low, high, fraction_bits)
+    span = exp_range(low, high, fraction_bits)
     if not span.has_floor:
         return await _power(me.step("power"), x, span)
     power, kept = await together(_power(me.step("power"), x, span), _is_kept(me.step("kept"), x, span))

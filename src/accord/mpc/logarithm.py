@@ -15,10 +15,9 @@ import numpy as np
 
 from accord.base.errors import OurFault, Refused
 from accord.base.ring import Z8, Z64, Column, Ring
-from accord.mpc.bits import all_bits, all_cost, not_bits
 from accord.mpc.compose import together
 from accord.mpc.convert import half_sums, half_sums_cost, summand, summand_bits
-from accord.mpc.cost import FREE, Cost, cost_of, costs
+from accord.mpc.cost import Cost, cost_of, costs
 from accord.mpc.exponential import require_scale
 from accord.mpc.halves import Half, Masks, cut, cut_cost, fresh, given, given_cost, tell, tell_cost
 from accord.mpc.party import Party
@@ -92,8 +91,7 @@ class Place:
 
 
 def begin_cost(rows: int, bits: int, with_zero: bool) -> Cost:
-    count = cost_of(leading_zeros, rows, bits).beside(all_cost(rows, bits) if with_zero else FREE)
-    return half_sums_cost(rows, bits + 1, bits).then(count)
+    return half_sums_cost(rows, bits + 1, bits).then(cost_of(leading_zeros, rows, bits, with_zero))
 
 
 @costs(begin_cost)
@@ -111,11 +109,7 @@ async def begin(me: Party, x: Share, bits: int, with_zero: bool) -> Bits:
     """
     generate, propagate = await half_sums(me.step("halves"), summand(me, x.cast_down(Ring(bits + 1))), bits + 1, bits)
     starts = propagate.planes(slice(1, None)) ^ propagate.planes(slice(bits)) ^ generate
-    counting = leading_zeros(me.step("zeros"), starts)
-    if not with_zero:
-        count: Bits = await counting
-        return count
-    return Bits.stack(await together(counting, all_bits(me.step("none"), not_bits(me, starts))))
+    return await leading_zeros(me.step("zeros"), starts, with_zero)
 
 
 # ---- the logarithm of two octaves

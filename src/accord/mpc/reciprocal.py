@@ -39,33 +39,33 @@ C_BITS, H_BITS = 40, 32
 # ---- the leading bit
 
 
-def leading_zeros_cost(rows: int, width: int) -> Cost:
+def leading_zeros_cost(rows: int, width: int, with_none: bool = False) -> Cost:
     total, depth = FREE, (width - 1).bit_length()
     for level in range(depth):
         pairs = 1 << (depth - 1 - level)
-        gates = pairs * (level + (pairs > 1))
+        gates = pairs * (level + (pairs > 1 or with_none))
         total = total.then(and_cost(rows, gates)) if gates else total
     return total
 
 
 @costs(leading_zeros_cost)
-async def leading_zeros(me: Party, word: Bits) -> Bits:
-    """How many zero bits stand above the highest 1 of a word: a word of ⌈log2 width⌉ bits.
+async def leading_zeros(me: Party, word: Bits, with_none: bool = False) -> Bits:
+    """How many zero bits stand above the highest 1 of a word: a word of ⌈log2 width⌉ bits; above it, if asked for, 1 where there is no 1.
 
     Neighbouring halves (hi, lo), each with a flag "not zero" and a count, merge level by level: flag hi ∨ lo; the count's new top
     bit is ¬hi, its lower bits are hi's where hi is not zero, else lo's. About half the gates of a prefix OR.
 
     Learns: nobody anything.
     Opens:  nothing.
-    Cost:   ⌈log2 width⌉ rounds; 119 bits a row and server at 64 bits, 56 at 32. Facts: rows, width.
-    Needs:  word ≠ 0; else the count is some number.
+    Cost:   ⌈log2 width⌉ rounds; 119 bits a row and server at 64 bits, 56 at 32, and one with the flag. Facts: rows, width, with_none.
+    Needs:  nothing; for word = 0 the count is all ones.
     """
     depth = (word.width - 1).bit_length()
     zeros = np.zeros(((1 << depth) - word.width, word.own.shape[1]), np.uint64)
     flags = Bits.stack([Bits(word.rows, zeros, zeros), word])
     counts: list[Bits] = []
     for level in range(depth):
-        (low, high), last = _halves(flags), flags.width == 2
+        (low, high), last = _halves(flags), flags.width == 2 and not with_none
         pairs = [_halves(count) for count in counts]
         left = [after ^ before for before, after in pairs] + ([] if last else [high])
         right = [high] * level + ([] if last else [low])
@@ -73,7 +73,8 @@ async def leading_zeros(me: Party, word: Bits) -> Bits:
         parts: list[Bits] = [gates.planes(slice(at, at + high.width)) for at in range(0, len(left) * high.width, high.width)]
         counts = [before ^ part for (before, _), part in zip(pairs, parts, strict=False)] + [not_bits(me, high)]
         flags = flags if last else high ^ low ^ parts[-1]
-    return Bits.stack(counts) if counts else word.planes(slice(0))
+    none = [not_bits(me, flags)] if with_none else []
+    return Bits.stack([*counts, *none]) if counts or none else word.planes(slice(0))
 
 
 def _halves(planes: Bits) -> tuple[Bits, Bits]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Root:
     def place(self) -> Place:
         return Place(self.bits)
 
-    @property
+    @cached_property
     def weights(self) -> Weights:
         """For a positive power the flag of x = 0 lowers the exponent, so that the result is below a quarter of a unit."""
         if self.power < 0:
@@ -65,6 +65,8 @@ class Root:
         return self.scale.relative_error + abs(self.power) * LN_2_MAX * LOGARITHM_ERROR * Fraction(101, 100)
 
 
+root_of = cache(Root)
+"""Made once for all row blocks."""
 SQRT, INVERSE_SQRT, INVERSE = Fraction(1, 2), Fraction(-1, 2), Fraction(-1)
 
 
@@ -101,7 +103,7 @@ def _exponents(zeros: Column, root: Root) -> Column:
 
 
 def sqrt_cost(rows: int, bits: int, fraction_bits: int = 16) -> Cost:
-    return power_cost(rows, Root(SQRT, bits, fraction_bits))
+    return power_cost(rows, root_of(SQRT, bits, fraction_bits))
 
 
 @costs(sqrt_cost)
@@ -119,11 +121,11 @@ async def sqrt(me: Party, x: Share, bits: int, fraction_bits: int = 16) -> Share
     Cost:   13 rounds and about 80 bytes a row and server at 30 bits. Facts: rows, bits, fraction_bits.
     Needs:  0 ≤ x < 2^bits, bits ≤ 62, a ring of 64 bits. For other x the result is some number. Raises Refused beyond 30 fraction bits.
     """
-    return await _power(me, x, Root(SQRT, bits, fraction_bits))
+    return await _power(me, x, root_of(SQRT, bits, fraction_bits))
 
 
 def inverse_sqrt_cost(rows: int, bits: int, fraction_bits: int = 16) -> Cost:
-    return power_cost(rows, Root(INVERSE_SQRT, bits, fraction_bits))
+    return power_cost(rows, root_of(INVERSE_SQRT, bits, fraction_bits))
 
 
 @costs(inverse_sqrt_cost)
@@ -139,11 +141,11 @@ async def inverse_sqrt(me: Party, x: Share, bits: int, fraction_bits: int = 16) 
     Cost:   13 rounds and about 76 bytes a row and server at 30 bits. Facts: rows, bits, fraction_bits.
     Needs:  1 ≤ x < 2^bits, bits ≤ 62, a ring of 64 bits. For other x the result is some number. Raises Refused beyond 30 fraction bits.
     """
-    return await _power(me, x, Root(INVERSE_SQRT, bits, fraction_bits))
+    return await _power(me, x, root_of(INVERSE_SQRT, bits, fraction_bits))
 
 
 def inverse_cost(rows: int, bits: int, fraction_bits: int = 16) -> Cost:
-    return power_cost(rows, Root(INVERSE, bits, fraction_bits))
+    return power_cost(rows, root_of(INVERSE, bits, fraction_bits))
 
 
 @costs(inverse_cost)
@@ -160,4 +162,4 @@ async def inverse(me: Party, x: Share, bits: int, fraction_bits: int = 16) -> Sh
     Needs:  1 ≤ x < 2^bits, a ring of 64 bits. For other x the result is some number. Raises Refused beyond 30 fraction bits, or for
             bits with which 1 / x spans more than 2^45.
     """
-    return await _power(me, x, Root(INVERSE, bits, fraction_bits))
+    return await _power(me, x, root_of(INVERSE, bits, fraction_bits))

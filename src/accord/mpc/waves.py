@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 from math import hypot
 
 import numpy as np
@@ -41,11 +42,6 @@ class Sum:
         """Columns that role 0 gives."""
         return 2 * len(self.pairs)
 
-    def scaled(self, factor: Fraction) -> Column:
-        """The coefficients times a factor of at most 1, in units 2^−28: int64, one row a pair."""
-        unit = factor / (1 << (UNITS - WEIGHT_BITS))
-        return np.array([[round(a * unit), round(b * unit)] for a, b in self.pairs], np.int64)
-
     def constant_units(self, factor: Fraction, fraction_bits: int) -> int:
         return round(factor * self.constant * Fraction(2) ** (fraction_bits - UNITS))
 
@@ -69,9 +65,16 @@ def given_waves(angles: Column, terms: Sum) -> Column:
     return ((waves(angles, len(terms.pairs), terms.stride) + (1 << (drop - 1))) >> drop).view(np.uint64)
 
 
+@cache
+def _weights(terms: Sum, factor: Fraction) -> Column:
+    """The coefficients times a factor of at most 1, in units 2^−28: int64, one row a pair."""
+    unit = factor / (1 << (UNITS - WEIGHT_BITS))
+    return np.array([[round(a * unit), round(b * unit)] for a, b in terms.pairs], np.int64)
+
+
 def half_sum(angles: Column, halves: Column, terms: Sum, factor: Fraction, fraction_bits: int) -> Column:
     """At roles 1 and 2: this one's half of factor · (the sum less its constant), modulo 2^64, from angles r and its halves of what was
     given. Both compute the same weights: `kernels_waves` says why they can.
     """
     turned = waves(angles, len(terms.pairs), terms.stride)
-    return weighted(turned, terms.scaled(factor), WAVE_BITS + WEIGHT_BITS + GIVEN_BITS - fraction_bits, halves)
+    return weighted(turned, _weights(terms, factor), WAVE_BITS + WEIGHT_BITS + GIVEN_BITS - fraction_bits, halves)
