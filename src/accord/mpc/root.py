@@ -118,7 +118,7 @@ async def sqrt(me: Party, x: Share, bits: int, fraction_bits: int = 16) -> Share
     Learns: nobody anything, but for a chance of 2^−93 a row (`Residues.role_mask`). Which way it rounds follows from masks that one or two
             servers know: the leak `rounding` of docs/openings.md.
     Opens:  nothing.
-    Cost:   13 rounds and about 80 bytes a row and server at 30 bits. Facts: rows, bits, fraction_bits.
+    Cost:   13 rounds and about 76 bytes a row and server at 30 bits. Facts: rows, bits, fraction_bits.
     Needs:  0 ≤ x < 2^bits, bits ≤ 62, a ring of 64 bits. For other x the result is some number. Raises Refused beyond 30 fraction bits.
     """
     return await _power(me, x, root_of(SQRT, bits, fraction_bits))
