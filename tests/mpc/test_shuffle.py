@@ -15,7 +15,7 @@ from accord.mpc import kernels_permute as kernels
 from accord.mpc import shuffle as shuffles
 from accord.mpc.cost import Cost, cost_of
 from accord.mpc.party import Party, Profile
-from accord.mpc.shuffle import Shuffle, draw_permutation, draw_shuffle, shuffle, unshuffle
+from accord.mpc.shuffle import Factor, Shuffle, draw_factor, draw_shuffle, shuffle, unshuffle
 from accord.testing.world import Dealt, World
 from accord.wire.local import run_local
 from tests.mpc.cases import PIVOTS, ROWS, numbers, run_at_cost, words
@@ -34,10 +34,16 @@ async def there_and_back(me: Party, *columns: Any) -> Any:
     return tuple(await unshuffle(me.step("back"), await shuffle(me.step("go"), columns, by), by))
 
 
+def gathered(factor: Factor) -> Column:
+    """Which row stands in each row of the result."""
+    return factor.spread(np.arange(factor.index.shape[0]))[factor.index]
+
+
 def whole(drawn: list[Shuffle]) -> Column:
     """The permutation of a shuffle, from what its servers know."""
     pivot = drawn[0].pivot
-    first, second, third = (next(one.factors[c % 3] for one in drawn if c % 3 in one.factors) for c in (pivot + 1, pivot, pivot + 2))
+    factors = (next(one.factors[c % 3] for one in drawn if c % 3 in one.factors) for c in (pivot + 1, pivot, pivot + 2))
+    first, second, third = map(gathered, factors)
     return first[second[third]]
 
 
@@ -168,7 +174,7 @@ class Taped:
 
 def test_both_holders_draw_the_same_and_others_another() -> None:
     parties = [me.step("draw") for me in World(4).parties()]
-    drawn = {(me.index, c): draw_permutation(me, c, 500) for me in parties for c in (me.index, me.right)}
+    drawn = {(me.index, c): gathered(draw_factor(me, c, 500)) for me in parties for c in (me.index, me.right)}
     for c in range(SERVERS):
         assert np.array_equal(drawn[c, c], drawn[(c - 1) % SERVERS, c])
         assert not np.array_equal(drawn[c, c], drawn[(c + 1) % SERVERS, (c + 1) % SERVERS])
@@ -178,7 +184,7 @@ def test_both_holders_draw_the_same_and_others_another() -> None:
 def test_rejected_words_take_new_addresses() -> None:
     """2^32 mod 3 is 1: the word 0 is rejected for three rows. The draws after it go on where the words before it ended."""
     coins = Taped([0, 0, 0, 1 << 31, 1 << 31])
-    drawn = draw_permutation(Party(0, coins, "draw"), 1, 3)
+    drawn = draw_factor(Party(0, coins, "draw"), 1, 3).index
     # The last row stays with row 1 (3/2 of 3 rows), then row 1 with itself (2/2 of 2 rows).
     assert drawn.tolist() == [0, 2, 1]
     assert coins.asked == [(0, 2), (2, 2), (4, 1)]
@@ -202,7 +208,7 @@ def drawn_row(size: int, word: int) -> int | None:
     """Which row the last of `size` rows changes places with; None for a rejected word."""
     rows = {size - 1: -1}
     after = np.empty(1, np.int64)
-    kernels.swap_loop(Sparse(rows), size - 1, [word], after)
+    kernels.swap_loop(Sparse(rows), [0], size - 1, [word], after)
     return next((j for j, kept in rows.items() if kept == -1), None) if after[0] == size - 2 else None
 
 
@@ -222,19 +228,40 @@ class Sparse:
 def test_permutations_are_uniform() -> None:
     """Of four rows, all 24 as often: chi-squared with 23 degrees of freedom is below 55 but once in 5,000 seeds."""
     (me, *_), draws = World(12).parties(), 12_000
-    counts = Counter(draw_permutation(me.step(str(i)), 0, 4).tobytes() for i in range(draws))
+    counts = Counter(draw_factor(me.step(str(i)), 0, 4).index.tobytes() for i in range(draws))
     assert len(counts) == 24
     assert sum((count - draws / 24) ** 2 for count in counts.values()) / (draws / 24) < 55
 
 
 def test_a_draw_of_many_words_is_a_permutation() -> None:
-    """Longer than a block of words, by the compiled loop; the lists' loop draws the same."""
-    rows = shuffles.DRAWN_WORDS_MAX + 5000
-    me, other = (one.step("draw") for one in World(6).parties()[:2])
-    drawn = draw_permutation(me, 1, rows)
-    assert np.array_equal(np.sort(drawn), np.arange(rows))
-    assert np.array_equal(draw_permutation(other, 1, rows), drawn)
-    assert abs(np.corrcoef(drawn, np.arange(rows))[0, 1]) < 0.03
+    """Longer than a block of words, and in runs where rows are many."""
+    for rows in (shuffles.DRAWN_WORDS_MAX + 5000, kernels.SPREAD_ROWS_MIN + 5000):
+        me, other = (one.step(str(rows)) for one in World(6).parties()[:2])
+        factor = draw_factor(me, 1, rows)
+        assert (factor.runs is not None) == (rows > kernels.SPREAD_ROWS_MIN)
+        drawn = gathered(factor)
+        assert np.array_equal(np.sort(drawn), np.arange(rows))
+        assert np.array_equal(gathered(draw_factor(other, 1, rows)), drawn)
+        assert abs(np.corrcoef(drawn, np.arange(rows))[0, 1]) < 0.02
+        assert np.array_equal(gathered(factor.inverse())[drawn], np.arange(rows))
+
+
+def test_runs_give_every_order_as_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four rows in runs: all 24 orders as often, as without runs."""
+    monkeypatch.setattr(shuffles, "SPREAD_ROWS_MIN", 2)
+    (me, *_), draws = World(13).parties(), 12_000
+    counts = Counter(gathered(draw_factor(me.step(str(i)), 0, 4)).tobytes() for i in range(draws))
+    assert len(counts) == 24
+    assert sum((count - draws / 24) ** 2 for count in counts.values()) / (draws / 24) < 55
+
+
+def test_a_shuffle_in_runs_moves_columns_together() -> None:
+    rows = kernels.SPREAD_ROWS_MIN + 100
+    number = np.arange(rows)
+    ran = World(5).run(shuffled, dealt(number), dealt_bits(number, 18))
+    assert np.array_equal(ran.value[0], ran.value[1])
+    assert np.array_equal(ran.value[0], permutation_of(World(5), rows, 0))
+    assert np.array_equal(World(6).run(there_and_back, dealt(number)).value[0], number)
 
 
 # ---- kernels
@@ -244,12 +271,29 @@ BIG = kernels.COMPILED_WORDS_MIN + 77
 RANDOM = np.random.default_rng(8)
 
 
-def test_swaps_agree_with_lists() -> None:
+@pytest.mark.parametrize("runs", [1, 7, BIG])
+def test_swaps_agree_with_lists_and_stay_in_their_runs(runs: int) -> None:
+    """In three draws as in one; some of many runs are empty."""
+    run = np.sort(RANDOM.integers(0, runs, BIG))
+    starts = kernels.run_starts(run, runs)
     drawn = RANDOM.integers(0, 1 << 32, BIG, np.uint32)
     one, two, ends = np.arange(BIG, dtype=np.uint32), np.arange(BIG, dtype=np.uint32), np.empty(2, np.int64)
-    kernels.compiled(kernels.swap_loop)(one, BIG - 1, drawn, ends[:1])
-    kernels.swap_twin(two, BIG - 1, drawn, ends[1:])
-    assert np.array_equal(one, two) and ends[0] == ends[1]
+    kernels.swap_twin(two, starts, BIG - 1, drawn, ends[1:])
+    ends[0] = BIG - 1
+    for part in np.array_split(drawn, 3):
+        kernels.compiled(kernels.swap_loop)(one, starts, int(ends[0]), part, ends[:1])
+    assert np.array_equal(one, two) and max(ends) < 1
+    assert np.array_equal(run[one], run) and np.array_equal(np.sort(one), np.arange(BIG))
+    assert runs == BIG or not np.array_equal(one, np.arange(BIG))
+
+
+def test_rows_are_spread_in_their_order() -> None:
+    runs = RANDOM.integers(0, 256, BIG).astype(np.uint8)
+    starts, column = kernels.run_starts(runs, 256), RANDOM.integers(0, 1 << 60, BIG)
+    twin = np.empty_like(column)
+    kernels.spread_twin(column, runs, starts, twin)
+    assert np.array_equal(kernels.spread(column, runs, starts), twin)
+    assert np.array_equal(twin, np.concatenate([column[runs == run] for run in range(256)]))
 
 
 @pytest.mark.parametrize("ring", [Z8, Z16, Ring(20), Z32, Ring(49), Z64])

@@ -14,6 +14,7 @@ from accord.base.ring import Column, Ring
 from accord.mpc import permute, scan, shuffle, sort
 from accord.mpc.party import Party, Profile
 from accord.mpc.share import Bits, Share
+from accord.mpc.shuffle import Factor
 from accord.testing.traces import NotingWorld, fixed_versus_random, label_faults, traffic_shape
 from accord.testing.views import Form, Views, every_view
 from accord.testing.world import Word, World
@@ -27,18 +28,22 @@ ORDERS = [((0, 1),), ((1, 0),)]
 # ---- every coin
 
 
-def swap_or_not(me: Party, component: int, rows: int) -> Column:
+def swap_or_not(me: Party, component: int, rows: int) -> Factor:
     """Cases of two rows each: one coin a case says whether they change places."""
     coins: Any = me.coins
     swapped = coins._draw((component % 3, me.path, "permutation", me.row), 1, rows // 2).astype(np.uint32)
     first = np.arange(0, rows, 2, dtype=np.uint32)
-    return np.stack([first + swapped, first + 1 - swapped], axis=1).reshape(-1)
+    return in_one_step(np.stack([first + swapped, first + 1 - swapped], axis=1).reshape(-1))
+
+
+def in_one_step(permutation: Column) -> Factor:
+    return Factor(None, np.zeros(1, np.int64), permutation.astype(np.uint32))
 
 
 @pytest.fixture
 def two_rows_a_case(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows change places within their case, and row numbers count from each case's first row."""
-    monkeypatch.setattr(shuffle, "draw_permutation", swap_or_not)
+    monkeypatch.setattr(shuffle, "draw_factor", swap_or_not)
     monkeypatch.setattr(shuffle, "is_permutation", lambda column: True)
 
 
@@ -86,10 +91,10 @@ def test_an_opening_behind_a_shuffle_shows_nothing(form: Form, pivot: int) -> No
 def test_a_permutation_left_out_is_seen(component: int, pivot: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who lacks the one that is left out knows all of them, and sees what goes where."""
 
-    def without(me: Party, drawn: int, rows: int) -> Column:
-        return np.arange(rows, dtype=np.uint32) if drawn % 3 == component else swap_or_not(me, drawn, rows)
+    def without(me: Party, drawn: int, rows: int) -> Factor:
+        return in_one_step(np.arange(rows)) if drawn % 3 == component else swap_or_not(me, drawn, rows)
 
-    monkeypatch.setattr(shuffle, "draw_permutation", without)
+    monkeypatch.setattr(shuffle, "draw_factor", without)
     views = views_of(opened, R1, ORDERS, pivot)
     assert [views.differ(server) for server in range(3)] == [component not in (server, (server + 1) % 3) for server in range(3)]
 
@@ -248,7 +253,7 @@ def test_what_a_sort_opens_is_uniform_and_fresh(key: list[int], monkeypatch: pyt
 
 
 def test_an_opening_of_ordered_rows_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shuffle, "draw_permutation", lambda me, component, rows: np.arange(rows, dtype=np.uint32))
+    monkeypatch.setattr(shuffle, "draw_factor", lambda me, component, rows: in_one_step(np.arange(rows)))
     found = places(np.array([0, 100, 200, 300, 400]), 20, monkeypatch)
     counts = np.stack([np.bincount(found[:, row], minlength=5) for row in range(5)])
     assert float(((counts - 16) ** 2 / 16).sum()) > 300

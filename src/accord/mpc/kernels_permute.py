@@ -13,48 +13,85 @@ from accord.mpc.kernels import COMPILED_WORDS_MIN, Pair, compiled, plain
 
 ADD, SUBTRACT, XOR = 1, -1, 0
 """How a mask goes into a column."""
+SPREAD_ROWS_MIN = 1 << 17
+"""From here on a permutation goes in two steps: a column no longer fits the caches nearest to a core."""
 TILE_ROWS = 256
 """Rows of a few columns that stay in a core's nearest cache."""
 
 # ---- permutations
 
 
-def swap_rows(permutation: Column, last: int, words: Column) -> int:
-    """Fisher and Yates's shuffle from row `last` down, as far as these uint32 words reach; the row that is next.
+def swap_rows(permutation: Column, starts: Column, last: int, words: Column) -> int:
+    """Fisher and Yates's shuffle of each run of rows that begins at `starts` (the first at 0), from row `last` down, as far as these uint32
+    words reach; the row that is next, below 1 at the end.
 
-    Row i changes places with a uniform row of 0 … i: the high half of word · (i + 1). A word whose low half is below 2^32 mod (i + 1)
-    is rejected, so that every row is as likely as any other [Lemire19].
+    Row i changes places with a uniform row of its run up to i, of `size` rows: the high half of word · size. A word whose low half is below
+    2^32 mod size is rejected, so that every row is as likely as any other [Lemire19].
     """
     after = np.empty(1, np.int64)
     if permutation.size < COMPILED_WORDS_MIN:
-        swap_twin(permutation, last, words, after)
+        swap_twin(permutation, starts, last, words, after)
     else:
-        compiled(swap_loop)(permutation, last, words, after)
+        compiled(swap_loop)(permutation, starts, last, words, after)
     return int(after[0])
 
 
-def swap_twin(permutation: Column, last: int, words: Column, after: Column) -> None:
+def swap_twin(permutation: Column, starts: Column, last: int, words: Column, after: Column) -> None:
     """As `swap_loop`, on Python's lists: one row waits for the other, so that whole arrays do not help."""
     listed = permutation.tolist()
-    swap_loop(listed, last, words.tolist(), after)
+    swap_loop(listed, starts.tolist(), last, words.tolist(), after)
     permutation[:] = listed
 
 
-def swap_loop(permutation: Column | list[int], last: int, words: Column | list[int], after: Column) -> None:
-    i = last
+def swap_loop(permutation: Column | list[int], starts: Column | list[int], last: int, words: Column | list[int], after: Column) -> None:
+    i, run = last, len(starts) - 1
+    while starts[run] > i:
+        run -= 1
     for at in range(len(words)):
-        if i == 0:
+        # The first row of a run stays; a run may be empty.
+        while run >= 0 and i <= starts[run]:
+            i = min(i, starts[run] - 1)
+            run -= 1
+        if run < 0:
             break
-        scaled = words[at] * (i + 1)
+        size = i - starts[run] + 1
+        scaled = words[at] * size
         low = scaled & 0xFFFFFFFF
-        if low <= i and low < (1 << 32) % (i + 1):
+        if low < size and low < (1 << 32) % size:
             continue
-        j = scaled >> 32
+        j = starts[run] + (scaled >> 32)
         kept = permutation[i]
         permutation[i] = permutation[j]
         permutation[j] = kept
         i -= 1
     after[0] = i
+
+
+def run_starts(runs: Column, count: int) -> Column:
+    """Where each of `count` runs begins, if row j belongs to run `runs[j]`."""
+    sizes = np.bincount(runs, minlength=count)
+    return np.cumsum(np.r_[0, sizes[:-1]])
+
+
+def spread(column: Column, runs: Column, starts: Column) -> Column:
+    """The rows run by run, in the order they have."""
+    out = np.empty_like(column)
+    if column.size < COMPILED_WORDS_MIN:
+        spread_twin(column, runs, starts, out)
+    else:
+        compiled(spread_loop)(plain(column), runs, starts.copy(), out)
+    return out
+
+
+def spread_twin(column: Column, runs: Column, starts: Column, out: Column) -> None:
+    """As `spread_loop`, by whole arrays."""
+    out[:] = column[np.argsort(runs, kind="stable")]
+
+
+def spread_loop(column: Column, runs: Column, heads: Column, out: Column) -> None:
+    for j in range(column.size):
+        out[heads[runs[j]]] = column[j]
+        heads[runs[j]] += 1
 
 
 def inverted(permutation: Column) -> Column:

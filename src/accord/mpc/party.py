@@ -36,7 +36,7 @@ class Profile:
 
 
 LAN = Profile()
-WAN = Profile("wan", blocks_in_flight=512, adder="sklansky", chunk_bits=36)
+WAN = Profile("wan", blocks_in_flight=512, adder="sklansky", chunk_bits=18)
 """Long links: fewer rounds for more bytes, and all blocks of ten million rows in flight at once. Blocks are no larger, since many of them
 turn the pivot often, which keeps the lines of the three servers even."""
 PROFILES = {profile.name: profile for profile in (LAN, WAN)}

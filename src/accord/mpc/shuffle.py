@@ -8,18 +8,33 @@ and the second, B in the first and the third, C in the second and the third.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from accord.base.errors import OurFault
 from accord.base.limits import SERVERS
-from accord.base.ring import Z32, Column, Ring
+from accord.base.ring import Z8, Z32, Column, Ring
 from accord.mpc.bits import column_from_planes, planes_from_column
 from accord.mpc.compose import in_blocks, together
 from accord.mpc.cost import Cost, costs
-from accord.mpc.kernels_permute import ADD, SUBTRACT, XOR, gather_masked, inverted, is_permutation, pack, scatter, swap_rows, unpack
+from accord.mpc.kernels_permute import (
+    ADD,
+    SPREAD_ROWS_MIN,
+    SUBTRACT,
+    XOR,
+    gather_masked,
+    inverted,
+    is_permutation,
+    pack,
+    run_starts,
+    scatter,
+    spread,
+    swap_rows,
+    unpack,
+)
 from accord.mpc.open import open_uniform
 from accord.mpc.party import Party
 from accord.mpc.share import Bits, Secret, Share
@@ -28,24 +43,49 @@ from accord.mpc.summands import Summands
 WORD_BITS = 64
 DRAWN_WORDS_MAX = 1 << 15
 """Words of one draw for a permutation: 128 KiB, which stay in a core's cache."""
+RUNS_MAX = 256
 
 # ---- a permutation that no server knows
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Factor:
+    """A permutation in two steps that each stay in the cache: rows go to runs, and change places within their runs.
+
+    `runs` says to which run each row goes (uint8), None for one run of all rows; `index` gives the row of the runs, end to end, that
+    stands in each row of the result (uint32).
+    """
+
+    runs: Column | None
+    starts: Column
+    index: Column
+
+    def spread(self, column: Column) -> Column:
+        """The first step: then row k of the result is row `index[k]`."""
+        return column if self.runs is None else spread(column, self.runs, self.starts)
+
+    def inverse(self, taken: Column | None = None) -> Factor:
+        """The permutation undone, in one step; of row `taken[k]` in place of row k."""
+        return Factor(None, self.starts[:1], self._back if taken is None else taken[self._back])
+
+    @cached_property
+    def _back(self) -> Column:
+        numbers = np.arange(self.index.shape[0], dtype=np.uint32)
+        return inverted(self.spread(numbers)[self.index])
 
 
 @dataclass(eq=False, repr=False)
 class Shuffle:
     """A uniform permutation of `rows` rows, of which each server knows two of three factors.
 
-    Factor c is known to the servers that hold component c, in gather form (uint32); factor `pivot` + 1 comes first, then `pivot`, then
-    `pivot` + 2. Any number of columns may go through it, but one permutation only may be opened under it: the quotient of two
-    would be known.
+    Factor c is known to the servers that hold component c; factor `pivot` + 1 comes first, then `pivot`, then `pivot` + 2. Any number of
+    columns may go through it, but one permutation only may be opened under it: the quotient of two would be known.
     """
 
     rows: int
     pivot: int
-    factors: dict[int, Column]
+    factors: dict[int, Factor]
     is_spent: bool = False
-    _inverses: dict[int, Column] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         return f"<shuffle of {self.rows} rows>"
@@ -56,29 +96,32 @@ class Shuffle:
             raise OurFault("a second permutation opened under one shuffle", rule="the quotient of two would be known", do="draw another")
         self.is_spent = True
 
-    def inverse(self, component: int) -> Column:
-        if component not in self._inverses:
-            self._inverses[component] = inverted(self.factors[component])
-        return self._inverses[component]
-
 
 def draw_shuffle(me: Party, rows: int) -> Shuffle:
     """A fresh shuffle: local. Role 0 says least in it; who calls turns the pivot from one shuffle to the next."""
-    return Shuffle(rows, me.pivot, {component: draw_permutation(me, component, rows) for component in (me.index, me.right)})
+    return Shuffle(rows, me.pivot, {component: draw_factor(me, component, rows) for component in (me.index, me.right)})
 
 
-def draw_permutation(me: Party, component: int, rows: int) -> Column:
-    """A uniform permutation known to the two holders of a component, in gather form (uint32).
+def draw_factor(me: Party, component: int, rows: int) -> Factor:
+    """A uniform permutation known to the two holders of a component.
 
-    How many words it takes depends on the words, which both holders draw alike: each draw has an address of its own, the number
-    of words drawn before it.
+    Every row goes to a uniform run, every run is shuffled: so every order is as likely as any other [Rao61]. How many words that takes
+    depends on the words, which both holders draw alike: each draw has an address of its own, the number of words drawn before it.
     """
-    permutation, last, drawn = np.arange(rows, dtype=np.uint32), rows - 1, 0
+    index, drawn, last = np.arange(rows, dtype=np.uint32), 0, rows - 1
+    runs = draw_runs(me, component, rows) if rows >= SPREAD_ROWS_MIN else None
+    starts = np.zeros(1, np.int64) if runs is None else run_starts(runs, RUNS_MAX)
     while last > 0:
         count = min(last, DRAWN_WORDS_MAX)
         words = me.coins.column(component % SERVERS, Z32, count, me.path, "permutation", drawn)
-        last, drawn = swap_rows(permutation, last, words), drawn + count
-    return permutation
+        last, drawn = swap_rows(index, starts, last, words), drawn + count
+    return Factor(runs, starts, index)
+
+
+def draw_runs(me: Party, component: int, rows: int) -> Column:
+    """A uniform run for every row."""
+    draws = ((start, min(4 * DRAWN_WORDS_MAX, rows - start)) for start in range(0, rows, 4 * DRAWN_WORDS_MAX))
+    return np.concatenate([me.coins.column(component % SERVERS, Z8, count, me.path, "runs", start) for start, count in draws])
 
 
 # ---- words: bits side by side
@@ -126,7 +169,7 @@ AnyColumn = Share | Bits | Words
 
 @dataclass(frozen=True)
 class Way:
-    """Through a shuffle or back: roles as server numbers, and the permutations that this server knows, in gather form.
+    """Through a shuffle or back: roles as server numbers, and the permutations that this server knows.
 
     `place`: where row k of the result goes; None leaves it in place.
     """
@@ -135,9 +178,9 @@ class Way:
     a: int
     b: int
     c: int
-    first: Column | None
-    second: Column | None
-    third: Column | None
+    first: Factor | None
+    second: Factor | None
+    third: Factor | None
     place: Column | None = None
 
     @property
@@ -171,10 +214,8 @@ def way_through(shuffle: Shuffle, place: Column | None = None) -> Way:
 def way_back(shuffle: Shuffle, taken: Column | None = None) -> Way:
     """The shuffle undone. `taken`: which row stands in row k before that; None for row k itself."""
     c, b, a = ((shuffle.pivot + role) % SERVERS for role in range(SERVERS))
-    first, second, third = (shuffle.inverse(one) if one in shuffle.factors else None for one in (a, c, b))
-    if taken is not None and first is not None:
-        first = taken[first]
-    return Way(shuffle, a, b, c, first, second, third)
+    first, second, third = (shuffle.factors.get(component) for component in (a, c, b))
+    return Way(shuffle, a, b, c, first and first.inverse(taken), second and second.inverse(), third and third.inverse())
 
 
 @dataclass(eq=False, repr=False)
@@ -194,11 +235,13 @@ class Load:
         assert self.part is not None
         return gather_masked(self.part, index, mask, XOR if self.is_xor else sign, self.ring)
 
-    def all_masked(self, me: Party, index: Column, component: int, lane: str, sign: int) -> Column:
-        """As `masked`, of all rows: block by block, so that masks stay in the cache."""
-        size, whole = me.profile.block_rows, np.empty(index.shape[0], self.ring.dtype)
-        for start in range(0, index.shape[0], size):
-            here = index[start : start + size]
+    def all_masked(self, me: Party, factor: Factor, component: int, lane: str, sign: int) -> Column:
+        """A whole permutation of the part, under a mask: block by block, so that coins stay in the cache."""
+        assert self.part is not None
+        self.part = factor.spread(self.part)
+        size, whole = me.profile.block_rows, np.empty_like(self.part)
+        for start in range(0, whole.shape[0], size):
+            here = factor.index[start : start + size]
             mask = me.from_row(me.row + start, me.pivot).mask(component, self.ring, here.shape[0], lane)
             whole[start : start + size] = self.masked(here, mask, sign)
         return whole
@@ -271,20 +314,27 @@ async def travel(me: Party, way: Way, loads: Sequence[Load]) -> list[Any]:
     """
     if loads[0].opens:
         way.shuffle.spend()
-    results = [load.room(way.rows) for load in loads]
-    across, home, rows = me.step("across"), me.step("home"), Span(0, way.rows)
+    across, steps = me.step("across"), range(len(loads))
     if me.index == way.a:
+        assert way.first is not None and way.second is not None
+        for i, load in zip(steps, loads, strict=True):
+            load.part = way.second.spread(load.all_masked(across.step(f"column.{i}"), way.first, way.ab, "first", ADD))
+    elif me.index == way.b:
         assert way.first is not None
-        for i, load in enumerate(loads):
-            load.part = load.all_masked(across.step(f"column.{i}"), way.first, way.ab, "first", ADD)
+        for load in loads:
+            assert load.part is not None
+            load.part = way.first.spread(load.part)
     heard = [np.empty(0 if me.index == way.a else way.rows, load.ring.dtype) for load in loads]
-    await in_blocks(_across, across, rows, way=way, loads=loads, heard=heard)
-    for i, load in enumerate(loads):
+    await in_blocks(_across, across, Span(0, way.rows), way=way, loads=loads, heard=heard)
+    for i, load in zip(steps, loads, strict=True):
         load.part = None if me.index == way.a else heard[i]
         if me.index == way.c:
             assert way.second is not None
             load.part = load.all_masked(across.step(f"column.{i}"), way.second, way.ac, "second", SUBTRACT)
-    await in_blocks(_home, home, rows, way=way, loads=loads, results=results)
+        if way.third is not None and load.part is not None:
+            load.part = way.third.spread(load.part)
+    results = [load.room(way.rows) for load in loads]
+    await in_blocks(_home, me.step("home"), Span(0, way.rows), way=way, loads=loads, results=results)
     if loads[0].opens and not is_permutation(results[0]):
         raise OurFault(NO_PERMUTATION)
     return results
@@ -303,11 +353,11 @@ async def _cross(me: Party, span: Span, way: Way, load: Load, heard: Column) -> 
     here, ring = slice(span.start, span.stop), load.ring
     if me.index == way.a:
         assert way.second is not None
-        sent = load.masked(way.second[here], me.mask(way.ac, ring, span.rows, "second"), ADD)
+        sent = load.masked(way.second.index[here], me.mask(way.ac, ring, span.rows, "second"), ADD)
         await me.exchange({way.b: pack(sent, ring)}, {})
     elif me.index == way.b:
         assert way.first is not None
-        sent = load.masked(way.first[here], me.mask(way.ab, ring, span.rows, "first"), SUBTRACT)
+        sent = load.masked(way.first.index[here], me.mask(way.ab, ring, span.rows, "first"), SUBTRACT)
         wire = await me.exchange({way.c: pack(sent, ring)}, {way.a: ring.nbytes(span.rows)})
         heard[here] = unpack(wire[way.a], ring, span.rows)
     else:
@@ -327,12 +377,11 @@ async def _home(me: Party, span: Span, way: Way, loads: Sequence[Load], results:
             place = result[here]
             if int(place.max()) >= way.rows:
                 raise OurFault(NO_PERMUTATION)
-            continue
-        for component, into in zip(part, (result.own, result.next), strict=True):
-            if place is None:
-                into[here] = component
-            else:
-                scatter(place, component, into)
+        elif place is None:
+            result.own[here], result.next[here] = part
+        else:
+            scatter(place, part[0], result.own)
+            scatter(place, part[1], result.next)
 
 
 async def _opened(me: Party, span: Span, way: Way, load: Load) -> Column:
@@ -341,7 +390,7 @@ async def _opened(me: Party, span: Span, way: Way, load: Load) -> Column:
     if me.index != way.a:
         assert way.third is not None
         mask = me.mask(way.bc, load.ring, span.rows, "third")
-        part = load.masked(way.third[span.start : span.stop], mask, ADD if me.index == way.b else SUBTRACT)
+        part = load.masked(way.third.index[span.start : span.stop], mask, ADD if me.index == way.b else SUBTRACT)
     summands = Summands(load.ring, span.rows, (way.b, way.c), part, load.is_xor)
     return await open_uniform(me, summands, reason="a permutation behind a shuffle")
 
@@ -356,7 +405,7 @@ async def _shared(me: Party, span: Span, way: Way, load: Load) -> tuple[Column, 
         return fresh[me.index], fresh[me.right]
     assert way.third is not None
     (component, mask), peer = *fresh.items(), way.c if me.index == way.b else way.b
-    sent = load.masked(way.third[span.start : span.stop], mask, SUBTRACT)
+    sent = load.masked(way.third.index[span.start : span.stop], mask, SUBTRACT)
     wire = await me.exchange({peer: pack(sent, ring)}, {peer: ring.nbytes(span.rows)})
     other = unpack(wire[peer], ring, span.rows)
     last = sent ^ other if load.is_xor else ring.reduce(sent + other)

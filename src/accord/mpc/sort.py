@@ -132,9 +132,12 @@ async def _row_numbers(me: Party, way: Way, hots: OneHots) -> Load:
     ring, rows = hots.ring, way.rows
     ones = int(me.index == 0), int(me.right == 0)
     before = tuple(_before(sums, one * rows, one) for sums, one in zip(hots.sums, ones, strict=True))
-    part = None if me.index == way.c else np.empty(rows, ring.dtype)
-    await in_blocks(_summands, me, Span(0, rows), way=way, hots=hots, ones=ones, before=before, part=part)
-    return Load(ring, False, part, opens=True)
+    summands = np.empty(rows, ring.dtype)
+    for start in sorted(hots.blocks):
+        own, after = hots.blocks.pop(start)
+        destinations((own, after), ones, (before[0], before[1]), summands[start : start + own.shape[1]])
+    await in_blocks(_told, me, Span(0, rows), way=way, ring=ring, summands=summands)
+    return Load(ring, False, None if me.index == way.c else summands, opens=True)
 
 
 def _before(sums: Column, rows: int, one: int) -> Column:
@@ -144,20 +147,19 @@ def _before(sums: Column, rows: int, one: int) -> Column:
     return smaller
 
 
-async def _summands(me: Party, span: Span, way: Way, hots: OneHots, ones: tuple[int, int], before: Pair, part: Column | None) -> None:
-    """C's summand goes to A, under a mask that B takes off its own. Blocks begin in order: each moves `before` on for the next."""
-    here, ring = slice(span.start, span.stop), hots.ring
-    summands = np.empty(span.rows, ring.dtype)
-    destinations(hots.blocks.pop(span.start), ones, before, summands)
-    if me.index != way.a:
-        mask = me.mask(way.bc, ring, span.rows)
-        summands = summands - mask if me.index == way.b else summands + mask
+async def _told(me: Party, span: Span, way: Way, ring: Ring, summands: Column) -> None:
+    """C's summands go to A, who adds them to its own, under a mask that B takes off its own."""
+    here = summands[span.start : span.stop]
+    if me.index == way.b:
+        here -= me.mask(way.bc, ring, span.rows)
     if me.index == way.c:
-        await me.exchange({way.a: pack(ring.reduce(summands), ring)}, {})
+        here += me.mask(way.bc, ring, span.rows)
+        await me.exchange({way.a: pack(ring.reduce(here), ring)}, {})
         return
     heard = await me.exchange({}, {way.c: ring.nbytes(span.rows)} if me.index == way.a else {})
-    assert part is not None
-    part[here] = ring.reduce(summands + unpack(heard[way.c], ring, span.rows) if heard else summands)
+    if heard:
+        here += unpack(heard[way.c], ring, span.rows)
+    here &= ring.mask
 
 
 def pass_cost(rows: int, bits: int, *kinds: Ring | int) -> Cost:
@@ -175,11 +177,8 @@ async def by_digit(me: Party, way: Way, digits: Words, loads: Sequence[Load]) ->
             width of each load.
     """
     hots = OneHots.room(index_ring(way.rows), digits.ring.bits)
-    # A one-hot of a row weighs as much as many rows of a column.
-    rows = max(64, me.profile.block_rows // hots.values // 64 * 64)
-    small = replace(me, profile=replace(me.profile, block_rows=rows))
-    await in_blocks(one_hot, small.step("digit"), digits, Span(0, way.rows), into=hots)
-    first = await _row_numbers(small.step("rows"), way, hots)
+    await in_blocks(one_hot, me.step("digit"), digits, Span(0, way.rows), into=hots)
+    first = await _row_numbers(me.step("rows"), way, hots)
     return await carried(me.step("move"), way, first, loads)
 
 
