@@ -12,9 +12,13 @@ FUNCTIONS = (
     "eq", "ne", "lt", "le", "gt", "ge",
     "and", "or", "not", "is_null",
     "case", "coalesce", "least", "greatest", "cast",
+    "like", "substring", "upper", "lower", "trim", "length", "concat", "starts_with", "contains",
+    "year", "quarter", "month", "day", "add_months",
 )  # fmt: skip
 """`divide` is SQL's `/` with a decimal result of stated scale, rounded half away from zero; `floor_divide` is DuckDB's `//` of
-non-negative integers; `round(x, digits)`; `case` takes condition, value, …, otherwise. AND, OR and NOT are three-valued."""
+non-negative integers; `round(x, digits)`; `case` takes condition, value, …, otherwise. AND, OR and NOT are three-valued.
+Functions of TEXT and the parts of a date are LOCAL_FUNCTIONS: only the owner's engine evaluates them."""
+LOCAL_FUNCTIONS = frozenset(FUNCTIONS[FUNCTIONS.index("like") :])
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,38 @@ class Call(Expression):
     arguments: tuple[Expression, ...]
 
 
+AGGREGATES = ("sum", "count", "min", "max", "count_distinct", "quantile_disc", "bool_and", "bool_or")
+"""AVG, VAR, STDDEV, COVAR, CORR and the interpolated median are computed from these, row by row, after the group-by."""
+WINDOWS = ("row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value", "sum", "count", "min", "max")
+
+
 @dataclass(frozen=True)
 class AggregateCall:
-    """sum, count, min or max over a group's rows; COUNT(*) has no argument. `type` is the result's. AVG is a quotient of two."""
+    """One of AGGREGATES over a group's rows; COUNT(*) has no argument. `type` is the result's. AVG is a quotient of two.
+
+    `quantile`: of quantile_disc, as a fraction (numerator, denominator): the least value with at least that share of the others at or below.
+    """
 
     function: str
     argument: Expression | None
     type: Type
+    quantile: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class WindowCall:
+    """One of WINDOWS over a row's partition. `type` is the result's.
+
+    `frame` is (unit, start, end) of sum, count, min, max, first_value and last_value: unit "rows" or "range"; start and end are offsets
+    from the row (−1: one before), None for unbounded; of "range" only 0 and None (peers count as the row). `offset` is that of lag and
+    lead, rows; what lies outside the partition is NULL (a default is a COALESCE above where the argument is never NULL).
+    """
+
+    function: str
+    argument: Expression | None
+    type: Type
+    frame: tuple[str, int | None, int | None] = ("range", None, 0)
+    offset: int = 1
 
 
 def columns_of(expression: Expression) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Relational nodes. A node is frozen, knows its columns and their types, and checks itself when made.
 
-A plan begins as Scan, Public, Filter, Project, Join, Aggregate and Sort. Placement gathers what one owner can do alone under `Local`,
+A plan begins as Scan, Public, Filter, Project, Join, Aggregate, Window, Sort, Limit and Concatenate. Placement gathers what one owner can do alone under `Local`,
 then replaces it by `Input` leaves (the owner's own SQL) and `Concatenate`; what remains above them runs on shares.
 """
 
@@ -12,7 +12,7 @@ from math import prod
 
 from accord.base.errors import OurFault, Refused
 from accord.base.limits import DOMAIN_CELLS_MAX, PUBLIC_ROWS_MAX, ROWS_MAX
-from accord.plan.expression import AggregateCall, Expression, columns_of
+from accord.plan.expression import AggregateCall, Expression, WindowCall, columns_of
 from accord.plan.types import Type
 
 
@@ -125,30 +125,46 @@ class Project(Node):
         return (self.input,)
 
 
+JOINS = ("inner", "left", "right", "full", "cross", "semi", "anti")
+
+
 @dataclass(frozen=True)
 class Join(Node):
-    """Rows of two tables that agree on columns whose values are public.
+    """Rows of two tables that agree on columns.
 
-    kind: inner, left, right, full or cross. `on` pairs a left with a right column. The output holds all columns of the left, then all
-    of the right; names must not meet. The unmatched side of an outer join is NULL, and which rows are unmatched is secret: its columns
-    are no longer public.
+    kind: one of JOINS. `on` pairs a left with a right column; NULL agrees with nothing, unless `nulls_agree` (INTERSECT, EXCEPT). The
+    output holds all columns of the left, then all of the right; names must not meet. A semi join holds the left rows that meet a right
+    one, an anti join those that meet none, each once and with the left columns alone. The unmatched side of an outer join is NULL, and
+    which rows are unmatched is secret: its columns are no longer public.
+    `rows_max` bounds the rows of a join on secret columns in which neither side's are unique; 0 where none is declared. More rows than
+    that are no silent loss: the run's recipients are told, and nothing is released.
     """
 
     left: Node
     right: Node
     kind: str
     on: tuple[tuple[str, str], ...]
+    nulls_agree: bool = False
+    rows_max: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in ("inner", "left", "right", "full", "cross"):
-            raise Refused(f"a {self.kind} join", rule="inner, left, right, full or cross")
+        if self.kind not in JOINS:
+            raise Refused(f"a {self.kind} join", rule=", ".join(JOINS))
         self.left.require(frozenset(pair[0] for pair in self.on))
         self.right.require(frozenset(pair[1] for pair in self.on))
-        if both := {one.name for one in self.left.fields} & {one.name for one in self.right.fields}:
+        both = {one.name for one in self.left.fields} & {one.name for one in self.right.fields}
+        if both and not self.is_choice:
             raise OurFault(f"both sides of a join name {', '.join(sorted(both))}")
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether it chooses left rows and adds no column."""
+        return self.kind in ("semi", "anti")
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
+        if self.is_choice:
+            return self.left.fields
         outer_left, outer_right = self.kind in ("right", "full"), self.kind in ("left", "full")
         sides = ((self.left, outer_left), (self.right, outer_right))
         return tuple(
@@ -186,11 +202,57 @@ class Aggregate(Node):
 
 
 @dataclass(frozen=True)
+class Window(Node):
+    """The rows as they are, with one more column for each call, computed over the rows that agree on the `partition` columns (NULLs agree)
+    and in the order of `order` (True means descending; NULL stands last either way, as in Sort)."""
+
+    input: Node
+    partition: tuple[str, ...]
+    order: tuple[tuple[str, bool], ...]
+    calls: tuple[tuple[str, WindowCall], ...]
+
+    def __post_init__(self) -> None:
+        self.input.require(frozenset(self.partition) | {name for name, _ in self.order})
+        for _, call in self.calls:
+            if call.argument is not None:
+                self.input.require(columns_of(call.argument))
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return self.input.fields + tuple(Field(name, call.type) for name, call in self.calls)
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.input,)
+
+
+@dataclass(frozen=True)
 class Sort(Node):
-    """Rows in the order of public columns; True means descending. A category is ordered by its text, NULL stands last."""
+    """Rows in the order of some columns; True means descending. A category is ordered by its text, NULL stands last."""
 
     input: Node
     keys: tuple[tuple[str, bool], ...]
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return self.input.fields
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.input,)
+
+
+@dataclass(frozen=True)
+class Limit(Node):
+    """The first `count` rows, after `offset` others, in the order that the Sort below gives."""
+
+    input: Node
+    count: int
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        if self.count < 0 or self.offset < 0:
+            raise Refused(f"LIMIT {self.count} OFFSET {self.offset}", rule="neither is negative", do="write the numbers of rows")
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:

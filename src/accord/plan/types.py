@@ -17,6 +17,8 @@ class Type:
 
     kind: one of the six above. The value on shares is an integer: `low` … `high` bound it inclusively (int: the number;
     decimal: units of 10^-scale; date: days since 1970-01-01; category: the code, its place in `values`; bool: 0 or 1).
+    A text is its UTF-8 bytes, at most `bytes_max` of them, or where that is 0 a digest of 128 bits, which is equal where texts are equal
+    and has no order.
     """
 
     kind: str
@@ -25,6 +27,7 @@ class Type:
     scale: int = 0
     values: tuple[str, ...] = ()
     nullable: bool = False
+    bytes_max: int = 0
 
     def __post_init__(self) -> None:
         if max(abs(self.low), abs(self.high)) >= 1 << VALUE_BITS_MAX:
