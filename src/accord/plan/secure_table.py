@@ -71,17 +71,22 @@ Column = PublicColumn | SecretColumn
 
 @dataclass(frozen=True, eq=False)
 class SecureTable:
-    """`rows` rows; `valid` is True where all of them are there."""
+    """`rows` rows; `valid` is True where all of them are there.
+
+    `faults`: what of a promise was found broken while computing, each a sentence and one row of one plane, set where it is broken. No
+    server learns them; the gate releases nothing where one is set, and tells the recipients which.
+    """
 
     rows: int
     columns: Mapping[str, Column]
     valid: Flag = field(default=True)
+    faults: tuple[tuple[str, Bits], ...] = ()
 
     def take(self, rows: NDArray[Any]) -> SecureTable:
         """The public rows of these numbers (or where a boolean array is set), in that order."""
         numbers = np.flatnonzero(rows) if rows.dtype == np.bool_ else rows
         columns = {name: column.take(numbers) for name, column in self.columns.items()}
-        return SecureTable(len(numbers), columns, take_flag(self.valid, numbers))
+        return SecureTable(len(numbers), columns, take_flag(self.valid, numbers), self.faults)
 
     def public(self, name: str) -> PublicColumn:
         """Raises OurFault for a column that is secret."""
