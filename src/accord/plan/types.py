@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from accord.base.errors import Refused
 from accord.base.limits import VALUE_BITS_MAX
@@ -27,7 +27,7 @@ class Type:
     scale: int = 0
     values: tuple[str, ...] = ()
     nullable: bool = False
-    bytes_max: int = 0
+    bytes_max: int = field(default=0, repr=False)  # inputs are named by a hash of this text, and those without texts keep their names
 
     def __post_init__(self) -> None:
         if max(abs(self.low), abs(self.high)) >= 1 << VALUE_BITS_MAX:
@@ -54,4 +54,6 @@ class Type:
             return Type(BOOL, 0, 1, nullable=column.nullable)
         if column.kind == "text key":
             return Type(TEXT, 0, 0, nullable=column.nullable)
+        if column.kind == "text":
+            return Type(TEXT, 0, 0, nullable=column.nullable, bytes_max=column.bytes_max)
         return Type(column.kind, column.low, column.high, column.scale, (), column.nullable)
