@@ -1,7 +1,8 @@
 """Expressions on plain columns: what every function means, said once in NumPy. The twin of the secure lowering.
 
-A plain column is a pair of arrays: integer forms (see Type; 0 where NULL) and whether each is NULL. Used to fold constants, to
-compute public tables at plan time, and as the oracle that `lower` is compared with.
+A plain column is a pair of arrays: integer forms (see Type; 0 where NULL) and whether each is NULL. A text is a `str` in an array of
+objects ("" where NULL): its order is that of its UTF-8 bytes, as on shares. Used to fold constants, to compute public tables at plan time,
+and as the oracle that `lower` is compared with.
 """
 
 from __future__ import annotations
@@ -12,17 +13,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from accord.plan.evaluate_text import TEXT_MEANINGS
 from accord.plan.expression import Call, ColumnRef, Expression, Literal
-from accord.plan.types import CATEGORY, Type
+from accord.plan.types import BOOL, CATEGORY, TEXT, Type
 
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
 class Plain(NamedTuple):
-    """A plain column."""
+    """A plain column: int64, or objects where it is a text."""
 
-    values: Integers
+    values: NDArray[Any]
     nulls: Flags
 
     def take(self, rows: NDArray[Any]) -> Plain:
@@ -30,8 +32,16 @@ class Plain(NamedTuple):
 
     @staticmethod
     def of(values: NDArray[Any], nulls: NDArray[Any]) -> Plain:
-        """NULL has the value 0."""
+        """NULL has the value 0; a text that is NULL is empty."""
+        if values.dtype == object:
+            return Plain(np.where(nulls, "", values), nulls.astype(np.bool_))
         return Plain(np.where(nulls, 0, values).astype(np.int64), nulls.astype(np.bool_))
+
+    @staticmethod
+    def empty(type: Type, rows: int) -> Plain:
+        """NULL in every row."""
+        values = np.full(rows, "", object) if type.kind == TEXT else np.zeros(rows, np.int64)
+        return Plain(values, np.ones(rows, np.bool_))
 
 
 def evaluate(expression: Expression, columns: Mapping[str, Plain], rows: int) -> Plain:
@@ -39,11 +49,38 @@ def evaluate(expression: Expression, columns: Mapping[str, Plain], rows: int) ->
     if isinstance(expression, ColumnRef):
         return columns[expression.name]
     if isinstance(expression, Literal):
-        missing = expression.value is None
-        return Plain(np.full(rows, expression.value or 0, np.int64), np.full(rows, missing, np.bool_))
+        return _constant(expression, rows)
     assert isinstance(expression, Call)
     arguments = [evaluate(argument, columns, rows) for argument in expression.arguments]
     return MEANINGS[expression.function](expression, *arguments)
+
+
+def _constant(literal: Literal, rows: int) -> Plain:
+    if literal.value is None:
+        return Plain.empty(literal.type, rows)
+    values = np.full(rows, literal.value, object if literal.type.kind == TEXT else np.int64)
+    return Plain(values, np.zeros(rows, np.bool_))
+
+
+def as_texts(column: Plain, type: Type) -> NDArray[Any]:
+    """A text column's texts, or those of a category's codes."""
+    if type.kind != CATEGORY:
+        return column.values
+    texts: NDArray[Any] = np.array(type.values, object)[column.values]
+    return texts
+
+
+def text_ranks(values: tuple[str, ...]) -> Integers:
+    """The place of each of a category's values in the order of their texts."""
+    places = sorted(range(len(values)), key=lambda code: values[code].encode())
+    ranks = np.empty(len(values), np.int64)
+    ranks[places] = np.arange(len(values))
+    return ranks
+
+
+def ordered(column: Plain, type: Type) -> NDArray[Any]:
+    """What a column is ordered by: a category by its texts, all else by its values."""
+    return text_ranks(type.values)[column.values] if type.kind == CATEGORY else column.values
 
 
 def _strict(compute: Callable[..., Any]) -> Callable[..., Plain]:
@@ -52,6 +89,34 @@ def _strict(compute: Callable[..., Any]) -> Callable[..., Plain]:
     def meaning(_: Call, *arguments: Plain) -> Plain:
         nulls = np.logical_or.reduce([one.nulls for one in arguments])
         return Plain.of(compute(*(one.values for one in arguments)), nulls)
+
+    return meaning
+
+
+def _local(function: str) -> Callable[..., Plain]:
+    """A function of LOCAL_FUNCTIONS; a category counts as its text."""
+    compute = TEXT_MEANINGS[function]
+
+    def meaning(call: Call, *arguments: Plain) -> Plain:
+        nulls = np.logical_or.reduce([one.nulls for one in arguments])
+        columns = [as_texts(one, argument.type) for one, argument in zip(arguments, call.arguments, strict=True)]
+        return Plain.of(compute(*columns), nulls)
+
+    return meaning
+
+
+def _compared(compare: Callable[..., Any]) -> Callable[..., Plain]:
+    """A comparison: categories by their texts, as soon as one side is a text or the order matters."""
+
+    def meaning(call: Call, *arguments: Plain) -> Plain:
+        nulls = arguments[0].nulls | arguments[1].nulls
+        types = [argument.type for argument in call.arguments]
+        columns: list[NDArray[Any]] = [one.values for one in arguments]
+        if TEXT in (types[0].kind, types[1].kind):
+            columns = [as_texts(one, type) for one, type in zip(arguments, types, strict=True)]
+        elif call.function not in ("eq", "ne"):
+            columns = [ordered(one, type) for one, type in zip(arguments, types, strict=True)]
+        return Plain.of(compare(*columns).astype(np.bool_), nulls)
 
     return meaning
 
@@ -87,15 +152,15 @@ def _coalesce(_: Call, *arguments: Plain) -> Plain:
     return Plain.of(values, nulls)
 
 
-def _extreme(pick: Callable[[Integers, Integers], Integers]) -> Callable[..., Plain]:
+def _extreme(is_taken: Callable[[NDArray[Any], NDArray[Any]], Any]) -> Callable[..., Plain]:
     """LEAST and GREATEST pass over NULLs."""
 
-    def meaning(_: Call, *arguments: Plain) -> Plain:
+    def meaning(call: Call, *arguments: Plain) -> Plain:
         values, nulls = arguments[0]
         for one in arguments[1:]:
-            both = np.asarray(pick(values, one.values))
-            values = np.where(nulls, one.values, np.where(one.nulls, values, both))
-            nulls = nulls & one.nulls
+            ranks = (ordered(column, call.type) for column in (one, Plain(values, nulls)))
+            takes = nulls | (~one.nulls & np.asarray(is_taken(*ranks), np.bool_))
+            values, nulls = np.where(takes, one.values, values), nulls & one.nulls
         return Plain.of(values, nulls)
 
     return meaning
@@ -143,7 +208,9 @@ def _cast(call: Call, argument: Plain) -> Plain:
     if after.kind == CATEGORY:
         codes = np.array(recoding(before, after), np.int64)
         return Plain.of(codes[argument.values], argument.nulls)
-    if after.kind == "bool":
+    if after.kind == TEXT:
+        return Plain.of(as_texts(argument, before), argument.nulls)
+    if after.kind == BOOL:
         return Plain.of(argument.values != 0, argument.nulls)
     return Plain.of(_rescale(argument.values, after.scale - before.scale), argument.nulls)
 
@@ -163,20 +230,21 @@ MEANINGS: dict[str, Callable[..., Plain]] = {
     "divide": _divide,
     "floor_divide": _floor_divide,
     "round": _round,
-    "eq": _strict(np.equal),
-    "ne": _strict(np.not_equal),
-    "lt": _strict(np.less),
-    "le": _strict(np.less_equal),
-    "gt": _strict(np.greater),
-    "ge": _strict(np.greater_equal),
+    "eq": _compared(np.equal),
+    "ne": _compared(np.not_equal),
+    "lt": _compared(np.less),
+    "le": _compared(np.less_equal),
+    "gt": _compared(np.greater),
+    "ge": _compared(np.greater_equal),
     "and": _and,
     "or": _or,
     "not": _strict(lambda values: values == 0),
     "is_null": _is_null,
     "case": _case,
     "coalesce": _coalesce,
-    "least": _extreme(np.minimum),
-    "greatest": _extreme(np.maximum),
+    "least": _extreme(np.less),
+    "greatest": _extreme(np.greater),
     "cast": _cast,
+    **{function: _local(function) for function in TEXT_MEANINGS},
 }
 """Function name to its meaning: the call itself, then its arguments' columns."""

@@ -1,0 +1,11 @@
+"""What can turn out wrong only while a plan runs, in the words that recipients get: one sentence each, in the clear as on shares."""
+
+from __future__ import annotations
+
+from accord.plan.nodes import Join
+
+
+def too_many_rows(join: Join) -> str:
+    """More rows than the declared bound of a join in which neither side's keys are unique."""
+    on = " and ".join(f"{left} = {right}" for left, right in join.on)
+    return f"the join on {on} has more than the {join.rows_max} rows that the study declares for it"
