@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context
 from pathlib import Path
 
-import numpy as np
-
+from accord.gallery.dice import ONE, Dice
 from accord.gallery.trade.files import COLUMNS, OfficeFiles
 from accord.gallery.trade.parameters import DEFAULT, HS6, TOTAL, Parameters
 from accord.gallery.trade.result import Cell
@@ -30,8 +29,6 @@ DESCRIPTION = (
     "like those of public trade statistics (fitted to their measured quantiles); give your own with --data."
 )
 
-ONE = 1 << 16
-"""Fixed point: logarithms and normal deviates are whole numbers of 1/65536."""
 _EXACT = Context(prec=24, rounding=ROUND_HALF_UP)
 
 
@@ -101,25 +98,6 @@ Report = tuple[int, str, str, str, str, str, int]
 """One row, in the order of files.COLUMNS."""
 Sides = dict[Cell, tuple[int, int]]
 """A cell's export and import as reported, in dollars; 0 where not reported."""
-
-
-class Dice:
-    """Deterministic draws from the raw words of a seeded PCG64."""
-
-    def __init__(self, seed: int) -> None:
-        self._words = np.random.PCG64(seed)
-
-    def permille(self) -> int:
-        """0 to 999."""
-        return int(self._words.random_raw() >> 32) * 1000 >> 32
-
-    def normal(self) -> int:
-        """A nearly normal deviate in units of 1/65536: the sum of twelve uniform ones (variance 1), less its mean."""
-        return int((self._words.random_raw(12) >> np.uint64(48)).sum()) - 6 * ONE
-
-    def order(self, count: int) -> list[int]:
-        """0 to count - 1, shuffled."""
-        return [int(place) for place in np.argsort(self._words.random_raw(count), kind="stable")]
 
 
 def generate(folder: Path, seed: int = SEED, parameters: Parameters = DEFAULT) -> OfficeFiles:

@@ -5,8 +5,9 @@ from collections import Counter
 
 import pytest
 
+from accord.gallery.dice import Dice
 from accord.gallery.trade.fit import fit, fit_table
-from accord.gallery.trade.generate import DESCRIPTION, SEED, TRANSIT_PERMILLE, Dice, _between, _dollars, generate
+from accord.gallery.trade.generate import DESCRIPTION, SEED, TRANSIT_PERMILLE, _between, _dollars, generate
 from accord.gallery.trade.oracle import reconcile
 from accord.gallery.trade.parameters import DEFAULT, Parameters
 from accord.gallery.trade.read import read

@@ -1,4 +1,4 @@
-"""The gallery: published systems, each a package `accord.gallery.NAME` whose module `entry` says how it runs.
+"""The gallery: published systems, each a package `accord.gallery.NAME` (an underscore for each hyphen) whose module `entry` runs it.
 
 In the wheel the gallery is installed inside `accord`; in a checkout it stands beside `src`, and is made importable under the same name.
 """
@@ -78,14 +78,14 @@ def names() -> list[str]:
     """The systems that are there."""
     _find()
     gallery = importlib.import_module("accord.gallery")
-    return sorted(one.name for one in pkgutil.iter_modules(gallery.__path__) if one.ispkg)
+    return sorted(one.name.replace("_", "-") for one in pkgutil.iter_modules(gallery.__path__) if one.ispkg)
 
 
 def entry(name: str) -> Entry:
     """The module that runs a system. Raises Refused for a name that is not there."""
     if name not in names():
         raise Refused(f"the gallery has no {name!r}", do=f"it has {', '.join(names())}")
-    return cast(Entry, importlib.import_module(f"accord.gallery.{name}.entry"))
+    return cast(Entry, importlib.import_module(f"accord.gallery.{name.replace('-', '_')}.entry"))
 
 
 def fresh_folder(name: str) -> Path:

@@ -241,8 +241,13 @@ def _nullif(into: Expressions, node: exp.Nullif) -> Expression:
 
 
 def _round(into: Expressions, node: exp.Round) -> Expression:
+    """Of a quotient, one rounding: its range is judged at the decimals that are asked for."""
     decimals = node.args.get("decimals")
-    return call("round", into.translate(node.this), into.translate(decimals) if decimals else integer(0))
+    digits = into.translate(decimals) if decimals else integer(0)
+    inner = node.this.unnest()
+    if isinstance(inner, exp.Div) and isinstance(digits, Literal) and digits.value is not None and 0 <= digits.value <= DIVIDE_DIGITS:
+        return quotient(into.translate(inner.this), into.translate(inner.expression), digits.value)
+    return call("round", into.translate(node.this), digits)
 
 
 def _floor(into: Expressions, node: exp.Floor) -> Expression:
