@@ -31,6 +31,7 @@ from accord.mpc import (
     reciprocal,
     root,
     scan,
+    segments,
     shuffle,
     sort,
     truncate,
@@ -257,6 +258,35 @@ def group_sums(last: Column, columns: Columns) -> Columns:
     return [np.diff(np.cumsum(column)[ends], prepend=0) for column in columns]
 
 
+# ---- groups of rows that lie side by side
+
+
+def segmented_scan(first: Column, x: Column, *, combine: Callable[[Any, Any], Any]) -> Column:
+    found = x.copy()
+    for j in range(1, len(x)):
+        if not first[j]:
+            found[j] = combine(found[j - 1], x[j])
+    return found
+
+
+def segmented_minimum(first: Column, x: Column, *, bits: int) -> Column:
+    return segmented_scan(first, x, combine=min)
+
+
+def segmented_maximum(first: Column, x: Column, *, bits: int) -> Column:
+    return segmented_scan(first, x, combine=max)
+
+
+def segmented_any(first: Column, flag: Column) -> Column:
+    return segmented_scan(first, flag, combine=lambda before, here: before or here)
+
+
+def segmented_last(first: Column, valid: Column, columns: Columns) -> Columns:
+    """The flag, then the columns."""
+    found = fill_down(first | valid, keep(valid, [valid, *columns]))
+    return [found[0].astype(bool), *found[1:]]
+
+
 # ---- wide columns: Python integers in columns of objects; what fits stands above
 
 
@@ -361,6 +391,11 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     scan.group_sums: group_sums,
     scan.keep: keep,
     scan.partition: partition,
+    segments.segmented_any: segmented_any,
+    segments.segmented_last: segmented_last,
+    segments.segmented_maximum: segmented_maximum,
+    segments.segmented_minimum: segmented_minimum,
+    segments.segmented_scan: segmented_scan,
     shuffle.shuffle: as_given,
     shuffle.unshuffle: as_given,
     sort.order: order,
