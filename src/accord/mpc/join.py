@@ -1,0 +1,245 @@
+"""Joins on secret keys by one sort of both tables: who matches whom, and how many match, stays secret.
+
+Rows of the left table become differences from those before them in the order of the keys; in the common order of both tables, a running sum
+then gives every row of the right one the last left row at or before it. So nothing but left columns moves: the right table stays where it
+is, and results are columns beside its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from accord.base.ring import Ring
+from accord.mpc.bits import all_bits, all_cost, not_bits
+from accord.mpc.compare import is_zero
+from accord.mpc.compose import in_blocks
+from accord.mpc.convert import bit_to_ring
+from accord.mpc.cost import Cost, cost_of, costs
+from accord.mpc.group import count_ring
+from accord.mpc.party import Party, Profile
+from accord.mpc.permute import Permutation, apply, apply_first, apply_first_cost, gather, index_ring
+from accord.mpc.rows import one_after_other, public_column, row_below, rows_between, with_row, zeros_like
+from accord.mpc.scan import differences, keep, keep_cost, running_sums
+from accord.mpc.share import Bits, Secret, Share
+from accord.mpc.shuffle import shuffle_cost
+from accord.mpc.sort import joined_key, order, order_cost
+
+AnyKind = Ring | int
+
+# ---- both tables in one order
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Merged(Secret):
+    """The rows of two tables, the left one's first, in the stable order of one key.
+
+    `by` sorts what stands one after the other (`permute.gather`) and brings it back (`permute.apply`); `left_by` puts rows of the left
+    table into the order of their keys (`permute.apply`), and back (`permute.gather`).
+    """
+
+    by: Permutation
+    left_by: Permutation
+    left_rows: int
+    right_rows: int
+
+    def __repr__(self) -> str:
+        return f"<{self.left_rows} and {self.right_rows} rows in one order>"
+
+    @property
+    def rows(self) -> int:
+        return self.left_rows + self.right_rows
+
+
+def merge_cost(left_rows: int, right_rows: int, bits: int, profile: Profile) -> Cost:
+    rows, ring = left_rows + right_rows, index_ring(left_rows)
+    ranks = shuffle_cost(rows, ring).then(shuffle_cost(rows, ring))
+    return order_cost(rows, bits, profile).then(ranks).then(apply_first_cost(left_rows, ring))
+
+
+@costs(merge_cost)
+async def merge(me: Party, left_key: Bits, right_key: Bits) -> Merged:
+    """The common order of two tables by keys of one width; of equal keys, the left ones come first.
+
+    Learns: every server a uniform permutation of all rows a pass of the sort, and one of the left rows.
+    Opens:  the shuffled row numbers, once a pass; the shuffled ranks of the left rows.
+    Cost:   as `order` of all rows; 6 rounds, 8 row numbers a row and 6 a left row, all servers together. Facts: left rows, right rows,
+            bits, profile.
+    """
+    rows, ring = left_key.rows + right_key.rows, index_ring(left_key.rows)
+    by = await order(me.step("order"), one_after_other([left_key, right_key]))
+    is_left = public_column(me, (np.arange(rows) < left_key.rows).astype(ring.dtype), ring)
+    (sorted_left,) = await gather(me.step("left"), by, [is_left])
+    assert isinstance(sorted_left, Share)
+    (ranks,) = await apply(me.step("ranks"), by, [running_sums(sorted_left) - public_column(me, np.ones(rows, ring.dtype), ring)])
+    assert isinstance(ranks, Share)
+    left_by, _ = await apply_first(me.step("open"), ranks[: left_key.rows])
+    return Merged(by, left_by, left_key.rows, right_key.rows)
+
+
+def last_left_cost(left_rows: int, right_rows: int, *kinds: AnyKind) -> Cost:
+    left, every = shuffle_cost(left_rows, *kinds), shuffle_cost(left_rows + right_rows, *kinds)
+    return left.then(left).then(every).then(every)
+
+
+@costs(last_left_cost)
+async def last_left(me: Party, merged: Merged, columns: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    """Columns of the left table: in the order of its keys; and for each row of the right table, in its own order, that of the last left row
+    at or before it, 0 where there is none.
+
+    Learns: nobody anything.
+    Opens:  nothing.
+    Cost:   8 rounds; 8 elements a left row and 8 a row, all servers together. Facts: left rows, right rows, the ring or width of each
+            column.
+    """
+    arranged = await apply(me.step("arrange"), merged.left_by, columns)
+    steps = await gather(me.step("back"), merged.left_by, [differences(one) for one in arranged])  # type: ignore[type-var]
+    whole = [one_after_other([one, zeros_like(one, merged.right_rows)]) for one in steps]  # type: ignore[type-var]
+    spread = await gather(me.step("spread"), merged.by, whole)
+    home = await apply(me.step("home"), merged.by, [running_sums(one) for one in spread])  # type: ignore[type-var]
+    return arranged, [rows_between(one, merged.left_rows, merged.rows) for one in home]  # type: ignore[type-var]
+
+
+# ---- one left row for each right row
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Joined(Secret):
+    """The right table's rows, in their order: `matched` (one plane), and the columns of the left row that each matched, 0 without one.
+
+    `duplicate`: one row, one plane, set where two valid left rows have one key, if that was asked for.
+    """
+
+    matched: Bits
+    columns: list[Any]
+    merged: Merged
+    duplicate: Bits | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.matched.rows} joined rows>"
+
+
+def has_duplicate_cost(rows: int, bits: int) -> Cost:
+    ring = count_ring(rows)
+    return all_cost(rows, bits + 1).then(cost_of(bit_to_ring, rows, ring)).then(cost_of(is_zero, 1, ring.bits))
+
+
+@costs(has_duplicate_cost)
+async def has_duplicate(me: Party, key: Bits, valid: Bits) -> Bits:
+    """One row, one plane: whether two valid rows that lie next to each other have one key.
+
+    Learns: nobody anything.
+    Opens:  nothing.
+    Cost:   about bits + log2 rows bits a row and server. Facts: rows, bits.
+    """
+    ring = count_ring(key.rows)
+    alike = Bits.stack([not_bits(me, differences(key)), with_row(me, valid, 0, False)])
+    repeated = await in_blocks(all_bits, me.step("alike"), alike)
+    counted = await in_blocks(bit_to_ring, me.step("count"), repeated, ring=ring)
+    rows = running_sums(counted)[key.rows - 1 :] if key.rows else zeros_like(counted, 1)
+    return not_bits(me, await is_zero(me.step("none"), rows, ring.bits))
+
+
+def join_cost(left_rows: int, right_rows: int, bits: int, profile: Profile, *kinds: AnyKind) -> Cost:
+    merged = merge_cost(left_rows, right_rows, bits + 1, profile)
+    return merged.then(_matched_cost(left_rows, right_rows, bits, *kinds)).then(has_duplicate_cost(left_rows, bits))
+
+
+def _matched_cost(left_rows: int, right_rows: int, bits: int, *kinds: AnyKind) -> Cost:
+    found = last_left_cost(left_rows, right_rows, bits + 1, *kinds)
+    return found.then(all_cost(right_rows, bits + 2)).then(keep_cost(right_rows, *kinds))
+
+
+@costs(join_cost)
+async def join_pk_fk(
+    me: Party, left_key: Bits, left_valid: Bits, left_columns: Sequence[Any], right_key: Bits, right_valid: Bits
+) -> Joined:
+    """For each row of the right table the row of the left one with the same key, whose valid keys are all different.
+
+    Keys have one width; validity is one plane. A row that is not valid matches nothing: rows whose key is NULL are given so, and an outer
+    join keeps them as rows without a match. Where two valid left rows have one key, `duplicate` is set and the later one is taken;
+    `matched` is right all the same, so that it serves IN, EXISTS, semi and anti joins with any left table.
+
+    Learns: every server a uniform permutation of all rows a pass of the sort, and one of the left rows.
+    Opens:  the shuffled row numbers, once a pass; the shuffled ranks of the left rows.
+    Cost:   as `merge` by one bit more than the key, `last_left` of such a key and the columns, equality, `keep` of the columns, and
+            `has_duplicate`. Facts: left rows, right rows, bits, profile, the ring or width of each column.
+    """
+    merged = await merge(me.step("merge"), _sort_key(me, left_key, left_valid), _sort_key(me, right_key, right_valid))
+    joined, arranged = await _matched(me, merged, left_key, left_valid, left_columns, right_key, right_valid)
+    bits = left_key.width
+    duplicate = await has_duplicate(me.step("duplicate"), arranged.planes(slice(bits)), arranged.plane(bits))
+    return Joined(joined.matched, joined.columns, merged, duplicate)
+
+
+def _sort_key(me: Party, key: Bits, valid: Bits) -> Bits:
+    """Rows that are not valid come last."""
+    return joined_key([not_bits(me, valid), key])
+
+
+async def _matched(
+    me: Party, merged: Merged, left_key: Bits, left_valid: Bits, left_columns: Sequence[Any], right_key: Bits, right_valid: Bits
+) -> tuple[Joined, Bits]:
+    """What the last left row at or before each right row has, if its key is the same; and left keys with their validity, in their order."""
+    bits = left_key.width
+    (arranged, *_), (found, *columns) = await last_left(me.step("left"), merged, [joined_key([left_valid, left_key]), *left_columns])
+    alike = not_bits(me, found.planes(slice(bits)) ^ right_key)
+    matched = await in_blocks(all_bits, me.step("equal"), Bits.stack([alike, found.plane(bits), right_valid]))
+    kept = await keep(me.step("keep"), matched, columns)
+    return Joined(matched, kept, merged), arranged
+
+
+def left_matched_cost(left_rows: int, right_rows: int) -> Cost:
+    return shuffle_cost(left_rows + right_rows, 1).then(shuffle_cost(left_rows + right_rows, 1))
+
+
+@costs(left_matched_cost)
+async def left_matched(me: Party, joined: Joined) -> Bits:
+    """Of a left table without duplicates: whether each row, in its own order, matched a right row; for left and full outer joins.
+
+    Learns: nobody anything.
+    Opens:  nothing.
+    Cost:   4 rounds, 8 bits a row of both tables, all servers together. Facts: left rows, right rows.
+    """
+    merged = joined.merged
+    whole = one_after_other([zeros_like(joined.matched, merged.left_rows), joined.matched])
+    (arranged,) = await gather(me.step("arrange"), merged.by, [whole])
+    assert isinstance(arranged, Bits)
+    # A left row that matched has the first of its right rows right below it.
+    (home,) = await apply(me.step("home"), merged.by, [row_below(arranged)])
+    assert isinstance(home, Bits)
+    return rows_between(home, 0, merged.left_rows)
+
+
+# ---- the last row before
+
+
+def as_of_cost(left_rows: int, right_rows: int, bits: int, time_bits: int, profile: Profile, *kinds: AnyKind) -> Cost:
+    merged = merge_cost(left_rows, right_rows, bits + time_bits + 1, profile)
+    return merged.then(_matched_cost(left_rows, right_rows, bits, *kinds))
+
+
+@costs(as_of_cost)
+async def join_as_of(
+    me: Party,
+    left: tuple[Bits, Bits, Bits],
+    left_columns: Sequence[Any],
+    right: tuple[Bits, Bits, Bits],
+) -> Joined:
+    """For each row of the right table the last left row with the same key whose time is not later; of several at that time, the last one.
+
+    `left` and `right`: key, time and validity (one plane) of each table, the time as a sort key; turn both times over
+    (`sort.descending_key`) for the first left row that is not earlier. A row that is not valid matches nothing.
+
+    Learns: as `join_pk_fk`.
+    Opens:  as `join_pk_fk`.
+    Cost:   as `join_pk_fk` sorted by key and time, without `has_duplicate`. Facts: left rows, right rows, bits of the key, of the time,
+            profile, the ring or width of each column.
+    """
+    sort_keys = (_sort_key(me, joined_key([key, time]), valid) for key, time, valid in (left, right))
+    merged = await merge(me.step("merge"), *sort_keys)
+    joined, _ = await _matched(me, merged, left[0], left[2], left_columns, right[0], right[2])
+    return joined
