@@ -30,10 +30,11 @@ def test_a_seed_gives_the_same_files(generator, tmp_path):
 def test_the_average_of_the_oracle_is_duckdbs(tmp_path):
     """In DuckDB's decimals, exactly."""
     files = aid_data.generate(tmp_path)
+    sample, given = files["nces"]["sample"], files["nslds"]["aid"]
     found = duckdb.sql(f"""
         SELECT institution, income_band, SUM(CAST(weight AS DECIMAL(12, 2)) * CAST(amount AS DECIMAL(12, 2))) AS over,
           SUM(CAST(weight AS DECIMAL(12, 2))) AS under
-        FROM read_csv('{files["nces"]["sample"]}', all_varchar = true) JOIN read_csv('{files["nslds"]["aid"]}', all_varchar = true) USING (ssn)
+        FROM read_csv('{sample}', all_varchar = true) JOIN read_csv('{given}', all_varchar = true) USING (ssn)
         GROUP BY institution, income_band HAVING COUNT(*) >= {aid_study.MATCHED_MIN}""").fetchall()
     answer = aid_oracle.answer(files)
     assert len(found) == len(answer.rows) and answer.suppressed > 0
@@ -45,7 +46,7 @@ def test_the_formula_of_the_oracle_is_the_signed_one():
     """The SQL that both sign, run by DuckDB over amounts at and around its corners, gives what the oracle's own arithmetic gives."""
     for gross in (0, 1, 99_999, 100_000, 100_001, 299_999, 300_000, 300_001, 2_500_000):
         column = f"CAST('{one_table.money(gross)}' AS DECIMAL(18, 2))"
-        (value,) = duckdb.sql(f"SELECT {aio_study.net_sql(column)}").fetchone()
+        ((value,),) = duckdb.sql(f"SELECT {aio_study.net_sql(column)}").fetchall()
         assert int(value.scaleb(4)) == aio_oracle.net(gross)
 
 
