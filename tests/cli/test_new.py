@@ -234,6 +234,7 @@ COLUMNS = st.one_of(
     st.builds(lambda name, values: ColumnSchema(name, "category", values=tuple(values)), NAMES, TEXTS),
     st.builds(lambda name, null: ColumnSchema(name, "bool", nullable=null), NAMES, st.booleans()),
     st.builds(lambda name, size: ColumnSchema(name, "text key", characters_max=size), NAMES, st.integers(1, 999)),
+    st.builds(lambda name, size: ColumnSchema(name, "text", bytes_max=size), NAMES, st.integers(1, 256)),
 )
 
 

@@ -38,7 +38,7 @@ def test_the_page_is_right_about_cells(tmp_path):
     schema = read_catalog(Fields(tomllib.loads(block("toml")), "study.toml")).tables["people"].schema
     columns = {column.kind: column for column in schema.columns}
     lines = re.findall(r"^\| `([a-z ]+)` \| (.*) \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
-    assert [kind for kind, _, _ in lines] == ["int", "decimal", "date", "category", "bool", "text key"]
+    assert [kind for kind, _, _ in lines] == ["int", "decimal", "date", "category", "bool", "text", "text key"]
     for kind, good, bad in lines:
         for cell in re.findall(r"`([^`= _]+)`", bad):
             assert is_bad(tmp_path, columns[kind], cell), (kind, cell)

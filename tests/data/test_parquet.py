@@ -19,6 +19,7 @@ KINDS = {
     "date": ColumnSchema("x", "date", 0, 20_000, nullable=True),
     "category": ColumnSchema("x", "category", values=("a", "b"), nullable=True),
     "bool": ColumnSchema("x", "bool", nullable=True),
+    "text": ColumnSchema("x", "text", bytes_max=4, nullable=True),
     "text key": ColumnSchema("x", "text key", characters_max=3, nullable=True),
 }
 
@@ -42,6 +43,7 @@ def write(path, sql):
         ("category", "'b'", "b"),
         ("category", "'b'::ENUM('a','b')", "b"),
         ("bool", "true", True),
+        ("text", "'éé'", "éé"),
         ("text key", "'é'", "é"),
     ],
 )
@@ -65,6 +67,7 @@ def test_types_are_mapped_exactly(tmp_path, kind, sql, value):
         ("date", "'2020-01-01'", "VARCHAR"),
         ("category", "1", "INTEGER"),
         ("bool", "1", "INTEGER"),
+        ("text", "7", "INTEGER"),
         ("text key", "'a'::BLOB", "BLOB"),
     ],
 )
@@ -89,6 +92,21 @@ def test_a_type_that_is_not_exact_is_refused(tmp_path, kind, sql, stored):
         ("category", "''", "holds '' (rule: one of 2 declared values or empty); write NULL where there is no value"),
         ("text key", "''", "holds '' (rule: a text of at most 3 characters or empty); write NULL where there is no value"),
         ("text key", "'abcd'", "holds 'abcd'"),
+        (
+            "text",
+            "''",
+            "holds '' (rule: a text of at most 4 bytes of UTF-8 and no NUL character or empty); write NULL where there is no value",
+        ),
+        (
+            "text",
+            "'éé!'",
+            "holds 'éé!' (rule: a text of at most 4 bytes of UTF-8 and no NUL character or empty); shorten it",
+        ),
+        (
+            "text",
+            "'a' || chr(0)",
+            r"holds 'a\x00' (rule: a text of at most 4 bytes of UTF-8 and no NUL character or empty); take out",
+        ),
     ],
 )
 def test_a_bad_cell_is_named_by_row(tmp_path, kind, sql, said):

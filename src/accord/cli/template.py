@@ -17,7 +17,8 @@ NOTES = {
     "date": "what a day can be, rounded out: narrow the bounds by what you know, not by the data",
     "category": "every party reads these values: add what others may have, take out what points to someone",
     "bool": "true or false",
-    "text key": "stays with its owner: never shared, not even split",
+    "text": "may be released as it is written, at most so many bytes of UTF-8; a text key, if it is only compared",
+    "text key": "joined and grouped by, never released: what is shared, split, is a digest",
 }
 _EPOCH = datetime.date(1970, 1, 1)
 
@@ -141,6 +142,8 @@ def column_toml(column: ColumnSchema) -> str:
         parts += [f"scale = {column.scale}"] + ([f"precision = {column.precision}"] if column.precision else [])
     if column.kind in ("int", "decimal", "date"):
         parts += [f"low = {_bound(column, column.low)}", f"high = {_bound(column, column.high)}"]
+    if column.kind == "text":
+        parts.append(f"bytes_max = {column.bytes_max}")
     if column.kind == "text key" and column.characters_max:
         parts.append(f"characters_max = {column.characters_max}")
     if column.nullable:

@@ -62,7 +62,7 @@ def load_checked(
 ) -> Checked:
     """As `check`, and leaves the table, typed and named as in the schema, in the connection.
 
-    int becomes BIGINT, decimal DECIMAL(p, s), date DATE, bool BOOLEAN, category and text key VARCHAR.
+    int becomes BIGINT, decimal DECIMAL(p, s), date DATE, bool BOOLEAN, category, text and text key VARCHAR.
     """
     names = [column.name for column in schema.columns]
     source = open_source(path, names)

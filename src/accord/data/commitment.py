@@ -10,12 +10,14 @@ import hmac
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from accord.base import canonical
 from accord.base.errors import Refused
 from accord.base.limits import PROTOCOL_VERSION, SALT_BYTES
+from accord.data.encode import LocalField
 from accord.data.local import LocalColumns
 
 _READ_BYTES = 1 << 20
@@ -42,15 +44,22 @@ def canonical_bytes(columns: LocalColumns) -> bytes:
     header = {
         "input": columns.name,
         "rows": columns.rows,
-        "columns": [[field.name, field.kind, field.scale, list(field.values), field.nullable] for field in columns.fields],
+        "columns": [_described(field) for field in columns.fields],
     }
     head = canonical.encode(header)
     parts = [len(head).to_bytes(8, "big"), head, np.packbits(columns.valid, bitorder="little").tobytes()]
     for field in columns.fields:
-        parts.append(columns.values[field.name].astype("<i8").tobytes())
+        column = columns.values[field.name]
+        parts.append((column if field.kind == "text" else column.astype("<i8")).tobytes())
         if field.nullable:
             parts.append(np.packbits(columns.nulls[field.name], bitorder="little").tobytes())
     return b"".join(parts)
+
+
+def _described(field: LocalField) -> list[Any]:
+    """A column in the header; of a text its bytes too."""
+    described: list[Any] = [field.name, field.kind, field.scale, list(field.values), field.nullable]
+    return [*described, field.bytes_max] if field.kind == "text" else described
 
 
 def data_version(path: str | Path, secret: bytes) -> str:

@@ -1,13 +1,17 @@
-"""From a DuckDB result to exact integers: decimals in units of 10^-scale, dates as days, categories as codes, booleans as 0 and 1."""
+"""From a DuckDB result to exact integers: decimals in units of 10^-scale, dates as days, categories as codes, booleans as 0 and 1.
+
+A text becomes its bytes of UTF-8, or where it is only compared a digest of them.
+"""
 
 from __future__ import annotations
 
 import datetime
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +28,16 @@ _DECIMAL = re.compile(r"DECIMAL\((\d+),\s*(\d+)\)")
 _INTEGERS = frozenset(("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT"))
 _RESULT = "accord_result"
 OWN_STEP = "the owner's own step"
+DIGEST_BYTES = 16
+"""Of SHA-256: two texts among 2^32 have the same digest with a chance of 2^-65."""
 
 
 @dataclass(frozen=True)
 class LocalField:
     """One column of a local result, or of a public table. The integer that stands for a value lies in low … high.
 
-    kind: int, decimal, date, category or bool; see ColumnSchema for `scale` and `values`.
+    kind: int, decimal, date, category, bool or text; see ColumnSchema for `scale` and `values`. A text has at most `bytes_max` bytes, or
+    where that is 0 any number, and a digest stands for it.
     """
 
     name: str
@@ -40,9 +47,12 @@ class LocalField:
     scale: int = 0
     values: tuple[str, ...] = ()
     nullable: bool = False
+    bytes_max: int = 0
 
-    def as_text(self, value: int) -> str:
-        """A value's integer form as its owner would write it."""
+    def as_text(self, value: int | bytes) -> str:
+        """A value's integer form (a text's bytes) as its owner would write it."""
+        if isinstance(value, bytes):
+            return value.decode()
         if self.kind == "category":
             return self.values[value] if 0 <= value < len(self.values) else f"no declared value ({value})"
         if self.kind == "decimal":
@@ -54,10 +64,10 @@ class LocalField:
 
 @dataclass(frozen=True, repr=False)
 class Relation:
-    """Columns of equal length: int64 values (0 where NULL) and NULL flags, by name."""
+    """Columns of equal length: int64 values (0 where NULL) or a text's bytes (see `text_bytes`), and NULL flags, by name."""
 
     rows: int
-    values: dict[str, NDArray[np.int64]]
+    values: dict[str, NDArray[Any]]
     nulls: dict[str, NDArray[np.bool_]]
 
 
@@ -73,22 +83,44 @@ def encode(connection: DuckDBPyConnection, where: str, sql: str, fields: Sequenc
     listed = ", ".join([*forms, *missing]) or "1 AS no_column"
     connection.execute(f"CREATE OR REPLACE TEMP TABLE {_RESULT} AS SELECT {listed} FROM ({sql.rstrip().rstrip(';')}\n)")
     _require_declared(connection, where, fields)
-    columns = [f"CAST(coalesce({quoted(field.name)}, 0) AS BIGINT) AS v{index}" for index, field in enumerate(fields)]
+    columns = [f"{_plain(field)} AS v{index}" for index, field in enumerate(fields)]
     columns += [f"{quoted('null ' + field.name)} AS n{index}" for index, field in enumerate(fields)]
     arrays = connection.execute(f"SELECT {', '.join(columns) or '1 AS no_column'} FROM {_RESULT}").fetchnumpy()
     rows = int(str(one_row(connection, f"SELECT count(*) FROM {_RESULT}")[0]))
-    values = {field.name: np.asarray(arrays[f"v{index}"], np.int64) for index, field in enumerate(fields)}
+    values = {field.name: _encoded(field, arrays[f"v{index}"]) for index, field in enumerate(fields)}
     return Relation(rows, values, {field.name: np.asarray(arrays[f"n{index}"], np.bool_) for index, field in enumerate(fields)})
 
 
+def _plain(field: LocalField) -> str:
+    name = quoted(field.name)
+    return f"coalesce({name}, '')" if field.kind == "text" else f"CAST(coalesce({name}, 0) AS BIGINT)"
+
+
+def _encoded(field: LocalField, column: NDArray[Any]) -> NDArray[Any]:
+    if field.kind != "text":
+        return np.asarray(column, np.int64)
+    return text_bytes([str(one) for one in column.tolist()], field.bytes_max)
+
+
+def text_bytes(texts: Sequence[str], bytes_max: int) -> NDArray[np.bytes_]:
+    """Texts as they are shared: `bytes_max` bytes of UTF-8, zeros behind the end; where that is 0 the first 16 bytes of SHA-256.
+
+    The digest of an empty text, which stands for NULL, is 0.
+    """
+    encoded = [one.encode() for one in texts]
+    if bytes_max:
+        return np.array(encoded, f"S{bytes_max}")
+    return np.array([hashlib.sha256(one).digest()[:DIGEST_BYTES] if one else b"" for one in encoded], f"S{DIGEST_BYTES}")
+
+
 def _integer_form(where: str, field: LocalField, stored: dict[str, str]) -> str:
-    """SQL for the integer (HUGEINT) that stands for a value; NULL for NULL, and for a category that is not declared."""
+    """SQL for the integer (HUGEINT) that stands for a value, or a text; NULL for NULL, and for a category that is not declared."""
     name = quoted(field.name)
     if field.name.lower() not in stored:
         raise Refused(f"the study's SQL gives no column {field.name!r}; it gives {', '.join(stored)}", where=where)
     kind = stored[field.name.lower()]
     if kind == '"NULL"':
-        return f"CAST({name} AS HUGEINT)"
+        return f"CAST({name} AS {'VARCHAR' if field.kind == 'text' else 'HUGEINT'})"
     decimal = _DECIMAL.fullmatch(kind)
     scale = int(decimal.group(2)) if decimal else 0
     if field.kind in ("int", "decimal") and (decimal or kind in _INTEGERS) and scale <= field.scale:
@@ -99,6 +131,8 @@ def _integer_form(where: str, field: LocalField, stored: dict[str, str]) -> str:
         return f"CAST({name} - DATE '1970-01-01' AS HUGEINT)"
     if field.kind == "category" and kind.split("(")[0] in ("VARCHAR", "ENUM"):
         return f"CAST(enum_code(TRY_CAST(CAST({name} AS VARCHAR) AS {enum_type(field.values)})) AS HUGEINT)"
+    if field.kind == "text" and kind.split("(")[0] in ("VARCHAR", "ENUM"):
+        return f"CAST({name} AS VARCHAR)"
     if field.kind == "bool" and kind == "BOOLEAN":
         return f"CAST({name} AS HUGEINT)"
     declared = f"decimal with {field.scale} digits after the point" if field.kind == "decimal" else field.kind
@@ -111,12 +145,16 @@ def _integer_form(where: str, field: LocalField, stored: dict[str, str]) -> str:
 
 
 def _require_declared(connection: DuckDBPyConnection, where: str, fields: Sequence[LocalField]) -> None:
-    """Every value in low … high, NULL only where nullable."""
+    """Every value in low … high, every text of its length, NULL only where nullable."""
     for field in fields:
         name, missing = quoted(field.name), quoted("null " + field.name)
         low, high = (0, len(field.values) - 1) if field.kind == "category" else (field.low, field.high)
         outside = f"NOT {missing} AND coalesce({name} NOT BETWEEN {low} AND {high}, true)"
-        query = f"SELECT count(*) FILTER ({missing}), count(*) FILTER ({outside}), min({name}), max({name}) FROM {_RESULT}"
+        value = name
+        if field.kind == "text":
+            value = f"strlen({name})"
+            outside = f"contains({name}, chr(0))" + (f" OR {value} > {field.bytes_max}" if field.bytes_max else "")
+        query = f"SELECT count(*) FILTER ({missing}), count(*) FILTER ({outside}), min({value}), max({value}) FROM {_RESULT}"
         nulls, strange, lowest, highest = one_row(connection, query)
         if nulls and not field.nullable:
             rule, do = "the column is not nullable", "fill the value in, or have the study declare the column nullable"
@@ -129,6 +167,10 @@ def _outside(field: LocalField, lowest: object, highest: object) -> Problem:
     if field.kind == "category":
         rule, do = f"one of {len(field.values)} declared values", "have the study declare every value that its SQL makes"
         return Problem(OWN_STEP, field.name, "holds a value that is not declared", rule, do)
+    if field.kind == "text":
+        rule = f"at most {field.bytes_max} bytes of UTF-8 and no NUL character" if field.bytes_max else "no NUL character in a text"
+        do = "correct the data, or have the study declare more bytes"
+        return Problem(OWN_STEP, field.name, f"holds texts of up to {highest} bytes, or a NUL character", rule, do)
     reaches = int(str(highest)) if int(str(highest)) > field.high else int(str(lowest))
     rule = f"from {field.as_text(field.low)} to {field.as_text(field.high)}"
     do = "correct the data, or have the study declare wider bounds"

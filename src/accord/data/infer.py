@@ -17,7 +17,7 @@ from accord.base.errors import Refused
 from accord.base.names import column_name
 from accord.data.read import Source, connect, load, one_row, open_source, quoted
 from accord.data.rules import EPOCH
-from accord.data.schema import DECIMAL_DIGITS_MAX, ColumnSchema, TableSchema
+from accord.data.schema import DECIMAL_DIGITS_MAX, TEXT_BYTES_MAX, ColumnSchema, TableSchema
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -54,6 +54,7 @@ class _Seen:
     last_day: datetime.date | None
     fraction_digits: int
     characters: int
+    size_bytes: int
 
 
 def infer(path: str | Path, table: str) -> Proposal:
@@ -105,7 +106,8 @@ def _look(connection: DuckDBPyConnection, name: str) -> _Seen:
     counts = [f"count({x})", f"count(*) - count({x})", f"count(DISTINCT {x})"]
     counts += [f"count(*) FILTER (lower({x}) IN ('true', 'false'))", f"count({number})", f"count({day})"]
     extremes = [f"min({number})", f"max({number})", f"min({day})", f"max({day})"]
-    lengths = [rf"coalesce(max(length(regexp_extract({x}, '\.([0-9]+)$', 1))), 0)", f"coalesce(max(length({x})), 0)"]
+    lengths = [rf"coalesce(max(length(regexp_extract({x}, '\.([0-9]+)$', 1))), 0)"]
+    lengths += [f"coalesce(max({measure}({x})), 0)" for measure in ("length", "strlen")]
     sql = f"SELECT {', '.join([*counts, *extremes, *lengths])} FROM {_TABLE}"
     return _Seen(*one_row(connection, sql))  # type: ignore[arg-type]
 
@@ -176,13 +178,18 @@ def _category(connection: DuckDBPyConnection, name: str, seen: _Seen) -> tuple[C
 
 
 def _text_key(name: str, seen: _Seen) -> tuple[ColumnSchema, str]:
-    characters = 16
-    while characters <= seen.characters:
-        characters *= 2
-    note = f"text that stays with its owner; length rounded out to {characters}"
+    characters, size = _doubled(seen.characters), _doubled(seen.size_bytes)
+    note = f"text that may be joined and grouped by and is never shown; length rounded out to {characters}"
+    if size <= TEXT_BYTES_MAX:
+        note += f'; to release it, declare kind = "text", bytes_max = {size}'
     for count, what in ((seen.numbers, "a plain number"), (seen.dates, "a date as YYYY-MM-DD")):
         if seen.filled > count >= seen.filled / 2:
             note += f"; REVIEW: {seen.filled - count} of {seen.filled} cells are not {what}: correct them if all should be"
     if seen.numbers == seen.filled:
         note += f"; REVIEW: these are numbers with more digits than fit ({DECIMAL_DIGITS_MAX} in all): round them to compute with them"
     return ColumnSchema(name, "text key", characters_max=characters, nullable=seen.empty > 0), note
+
+
+def _doubled(longest: int) -> int:
+    """The least power of two above a length, and at least 16."""
+    return max(16, 1 << longest.bit_length())

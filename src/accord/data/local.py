@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,6 @@ from accord.data.schema import TableSchema
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
@@ -66,12 +65,13 @@ class LocalStep:
 class LocalColumns:
     """An owner's plain result on the grid: every array has the grid's `rows`. A secret of its owner: never printed, never logged.
 
-    values: int64, 0 where NULL or padded; nulls: only of nullable columns, True for NULL; valid: False for padding.
+    values: int64, 0 where NULL or padded, or a text's bytes (see encode.text_bytes), then empty; nulls: only of nullable columns, True for
+    NULL; valid: False for padding.
     """
 
     name: str
     fields: tuple[LocalField, ...]
-    values: Mapping[str, Integers]
+    values: Mapping[str, NDArray[Any]]
     nulls: Mapping[str, Flags]
     valid: Flags
 
@@ -142,7 +142,7 @@ def _lay_out(step: LocalStep, relation: Relation) -> LocalColumns:
     _require_room(step, sorted_cells, rank)
     place = sorted_cells * step.slots + rank
 
-    def spread(column: NDArray[np.generic]) -> NDArray[np.generic]:
+    def spread(column: NDArray[Any]) -> NDArray[Any]:
         out = np.zeros(step.rows, column.dtype)
         out[place] = column[order]
         return out
@@ -150,9 +150,9 @@ def _lay_out(step: LocalStep, relation: Relation) -> LocalColumns:
     return LocalColumns(
         step.name,
         step.shared,
-        {field.name: spread(relation.values[field.name]).astype(np.int64) for field in step.shared},
-        {field.name: spread(relation.nulls[field.name]).astype(np.bool_) for field in step.shared if field.nullable},
-        spread(np.ones(relation.rows, np.bool_)).astype(np.bool_),
+        {field.name: spread(relation.values[field.name]) for field in step.shared},
+        {field.name: spread(relation.nulls[field.name]) for field in step.shared if field.nullable},
+        spread(np.ones(relation.rows, np.bool_)),
     )
 
 

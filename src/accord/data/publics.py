@@ -14,7 +14,7 @@ from accord.data.schema import DECIMAL_DIGITS_MAX
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_TYPES = {"int": "BIGINT", "date": "DATE", "bool": "BOOLEAN", "category": "VARCHAR"}
+_TYPES = {"int": "BIGINT", "date": "DATE", "bool": "BOOLEAN", "category": "VARCHAR", "text": "VARCHAR"}
 
 
 @dataclass(frozen=True)

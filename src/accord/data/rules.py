@@ -25,6 +25,7 @@ _STORED = {
     "date": (("DATE",), "DATE"),
     "category": (_TEXTS, "text"),
     "bool": (("BOOLEAN",), "BOOLEAN"),
+    "text": (_TEXTS, "text"),
     "text key": (_TEXTS, "text"),
 }
 
@@ -90,6 +91,8 @@ def _stored_sql(source: Source, column: ColumnSchema, cell: str) -> tuple[str, s
 def _member(column: ColumnSchema, text: str) -> str:
     if column.kind == "category":
         return f"TRY_CAST({text} AS {enum_type(column.values)}) IS NOT NULL"
+    if column.kind == "text":
+        return f"({text} <> '' AND strlen({text}) <= {column.bytes_max} AND NOT contains({text}, chr(0)))"
     at_most = f" AND length({text}) <= {column.characters_max}" if column.characters_max else ""
     return f"({text} <> ''{at_most})"
 
@@ -143,6 +146,7 @@ _FORMS: dict[str, Callable[[ColumnSchema], str]] = {
     "date": lambda _: "a date, YYYY-MM-DD,",
     "category": lambda column: f"one of {len(column.values)} declared values",
     "bool": lambda _: "true, false, 1 or 0",
+    "text": lambda column: f"a text of at most {column.bytes_max} bytes of UTF-8 and no NUL character",
     "text key": lambda column: f"a text of at most {column.characters_max} characters" if column.characters_max else "a text",
 }
 
@@ -160,7 +164,7 @@ def sentence(column: ColumnSchema, verdict: int, value: str | None, constant: st
 
 def _remedy(column: ColumnSchema, value: str) -> str:
     """What to do about a text that is no value of its kind."""
-    if column.kind in ("category", "text key"):
+    if column.kind in ("category", "text", "text key"):
         return _text_remedy(column, value)
     for pattern, remedy in _HINTS[column.kind]:
         if re.fullmatch(pattern, value):
@@ -171,6 +175,8 @@ def _remedy(column: ColumnSchema, value: str) -> str:
 def _text_remedy(column: ColumnSchema, value: str) -> str:
     if value == "":
         return "write NULL where there is no value"
+    if column.kind == "text":
+        return "take out the NUL character" if "\0" in value else "shorten it, or have the study declare more bytes"
     if column.kind == "text key":
         return "shorten it, or have the study declare more characters"
     near = nearest(value, column.values)

@@ -10,7 +10,9 @@ from accord.base.names import column_name
 
 DECIMAL_DIGITS_MAX = 18
 """10^18 < 2^62: every decimal of so many digits is a secret value."""
-KINDS = ("int", "decimal", "date", "category", "bool", "text key")
+TEXT_BYTES_MAX = 256
+"""Of a text that is shared, as UTF-8: each of its bytes is eight planes of every row."""
+KINDS = ("int", "decimal", "date", "category", "bool", "text", "text key")
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,9 @@ class ColumnSchema:
 
     kind: one of KINDS. `low` and `high` bound the value inclusively: integers for int, units of 10^-scale for decimal,
     days since 1970-01-01 for date; a category's code is its place in `values`; a text key has at most
-    `characters_max` characters (0: any number) and never leaves its owner in this version except as part of a local step.
+    `characters_max` characters (0: any number); what is shared of it is a digest that is equal where texts are equal, so that it can be
+    joined and grouped by, and neither ordered nor released. A text has at most `bytes_max` bytes of UTF-8, none of them 0, and is
+    shared whole.
     A decimal has at most `precision` digits in all (0: DECIMAL_DIGITS_MAX), `scale` of them after the point.
     """
 
@@ -32,6 +36,7 @@ class ColumnSchema:
     values: tuple[str, ...] = ()
     characters_max: int = 0
     nullable: bool = False
+    bytes_max: int = 0
 
     def __post_init__(self) -> None:
         column_name(self.name)
@@ -41,6 +46,12 @@ class ColumnSchema:
             self._require_bounds()
         if self.kind == "category":
             self._require_values()
+        if not (1 if self.kind == "text" else 0) <= self.bytes_max <= (TEXT_BYTES_MAX if self.kind == "text" else 0):
+            raise Refused(
+                f"column {self.name} is a {self.kind} of at most {self.bytes_max} bytes",
+                rule=f"a text has 1 to {TEXT_BYTES_MAX} bytes, other kinds declare none",
+                do="declare the bytes that a text can have; for longer ones that are only compared, a text key",
+            )
         if not 0 <= self.scale <= self.digits <= DECIMAL_DIGITS_MAX:
             raise Refused(
                 f"column {self.name} is a decimal({self.precision}, {self.scale})",

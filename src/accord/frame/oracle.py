@@ -65,7 +65,7 @@ def run_clear(
 def local_field(field: Field) -> LocalField:
     """A plan's column as the data room names it."""
     type = field.type
-    return LocalField(field.name, type.kind, type.low, type.high, type.scale, type.values, type.nullable)
+    return LocalField(field.name, type.kind, type.low, type.high, type.scale, type.values, type.nullable, type.bytes_max)
 
 
 def _load(connection: DuckDBPyConnection, name: str, catalog: Catalog, held: Mapping[str, str | Path | Table]) -> None:

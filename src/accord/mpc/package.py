@@ -68,6 +68,14 @@ class Part:
         return self.ring.nbytes(self.rows) if self.kind == "ring" else self.width * ((self.rows + 7) // 8)
 
 
+def bit_parts(name: str, width: int, rows: int) -> tuple[Part, ...]:
+    """A boolean column of any width: parts of at most 64 planes, the lowest first; one part keeps the column's name."""
+    if width <= RING_BITS_MAX:
+        return (Part(name, "bits", width, rows),)
+    lows = range(0, width, RING_BITS_MAX)
+    return tuple(Part(f"{name}?{at}", "bits", min(RING_BITS_MAX, width - low), rows) for at, low in enumerate(lows))
+
+
 @dataclass(frozen=True)
 class Package:
     """What one server gets of an input: the seeds of components 0 and 1 that it holds, by rising component; the openings of its

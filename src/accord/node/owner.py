@@ -110,7 +110,7 @@ def public_table(node: Public) -> PublicTable:
 
 def local_field(field: Field) -> LocalField:
     kind = field.type
-    return LocalField(field.name, kind.kind, kind.low, kind.high, kind.scale, kind.values, kind.nullable)
+    return LocalField(field.name, kind.kind, kind.low, kind.high, kind.scale, kind.values, kind.nullable, kind.bytes_max)
 
 
 def package_context(compiled: Compiled, name: str, run: str) -> bytes:

@@ -16,15 +16,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accord.base.errors import OurFault
+from accord.base.limits import RING_BITS_MAX
 from accord.base.ring import Z64
+from accord.data.encode import DIGEST_BYTES
 from accord.mpc.bits import bools_from_planes, planes_from_bools
-from accord.mpc.package import Part
+from accord.mpc.package import Part, bit_parts
 from accord.mpc.party import Party
 from accord.mpc.share import Bits, Share
 from accord.plan.evaluate import Flags, Integers, Plain
-from accord.plan.nodes import Input
+from accord.plan.nodes import Field, Input
 from accord.plan.secure_flags import Flag, as_bits
-from accord.plan.types import BOOL, Type
+from accord.plan.types import BOOL, TEXT, Type
 
 VALID = "?valid"
 """The part of an input that says which rows are real; no column can have this name."""
@@ -52,7 +54,8 @@ class PublicColumn:
 
 @dataclass(frozen=True, eq=False)
 class SecretColumn:
-    """A secret column: a Share over Z64, or one plane of Bits for a bool; 0 where NULL.
+    """A secret column: a Share over Z64, or Bits for a bool (one plane) and a text (see Type; plane 0 is its last byte's lowest bit); 0
+    where NULL.
 
     `null` is False where the column has no NULLs. `clean`: the value is 0 in rows that are not valid.
     """
@@ -102,12 +105,12 @@ class SecureTable:
 def input_parts(node: Input) -> tuple[Part, ...]:
     """What an owner shares for an input, in order: each secret column, its NULLs where it has any, and which rows are valid."""
     keys = {name for name, _ in node.keys}
-    parts = []
+    parts: list[Part] = []
     for one in node.columns:
         if one.name in keys:
             continue
-        is_bool = one.type.kind == BOOL
-        parts.append(Part(one.name, "bits" if is_bool else "ring", 1 if is_bool else Z64.bits, node.rows))
+        width = bits_shared(one.type)
+        parts += bit_parts(one.name, width, node.rows) if width else [Part(one.name, "ring", Z64.bits, node.rows)]
         if one.type.nullable:
             parts.append(Part(f"{one.name}?null", "bits", 1, node.rows))
     return (*parts, Part(VALID, "bits", 1, node.rows))
@@ -123,10 +126,24 @@ def from_input(node: Input, parts: Mapping[str, Share | Bits]) -> SecureTable:
         else:
             null = parts[f"{one.name}?null"] if one.type.nullable else False
             assert isinstance(null, bool | Bits)
-            columns[one.name] = SecretColumn(one.type, parts[one.name], null, clean=True)
+            columns[one.name] = SecretColumn(one.type, _whole(node, one, parts), null, clean=True)
     valid = parts[VALID]
     assert isinstance(valid, Bits)
     return SecureTable(node.rows, columns, valid)
+
+
+def bits_shared(type: Type) -> int:
+    """The planes of a secret column's Bits: 1 for a bool, a text's bits (see Type); 0 where it is a Share."""
+    return 8 * (type.bytes_max or DIGEST_BYTES) if type.kind == TEXT else int(type.kind == BOOL)
+
+
+def _whole(node: Input, one: Field, parts: Mapping[str, Share | Bits]) -> Share | Bits:
+    """A column of its parts."""
+    width = bits_shared(one.type)
+    if width <= RING_BITS_MAX:
+        return parts[one.name]
+    words = [parts[part.name] for part in bit_parts(one.name, width, node.rows)]
+    return Bits.stack([word for word in words if isinstance(word, Bits)])
 
 
 def grid(node: Input) -> dict[str, Integers]:
@@ -147,8 +164,11 @@ def take_secret(secret: Share | Bits, rows: NDArray[Any]) -> Share | Bits:
 
 
 def take_bits(bits: Bits, rows: NDArray[Any]) -> Bits:
-    """One plane's bits of the public rows with these numbers, in that order."""
-    own, after = (planes_from_bools(bools_from_planes(planes, bits.rows)[rows]) for planes in (bits.own, bits.next))
+    """The bits of the public rows with these numbers, in that order."""
+    own, after = (
+        np.concatenate([planes_from_bools(bools_from_planes(plane, bits.rows)[rows]) for plane in planes])
+        for planes in (bits.own, bits.next)
+    )
     return Bits(len(rows), own, after)
 
 
@@ -159,14 +179,17 @@ def take_flag(flag: Flag, rows: NDArray[Any]) -> Flag:
 
 
 def join_bits(parts: Sequence[Bits]) -> Bits:
-    """Columns of one plane, one after the other, of any numbers of rows."""
-    sides = ([one.own for one in parts], [one.next for one in parts])
+    """Columns of one width, one after the other, of any numbers of rows."""
     rows = [one.rows for one in parts]
     own, after = (
-        planes_from_bools(np.concatenate([bools_from_planes(planes, count) for planes, count in zip(side, rows, strict=True)]))
-        for side in sides
+        np.concatenate([_joined_plane([side[plane] for side in sides], rows) for plane in range(parts[0].width)])
+        for sides in ([one.own for one in parts], [one.next for one in parts])
     )
     return Bits(sum(rows), own, after)
+
+
+def _joined_plane(planes: Sequence[NDArray[np.uint64]], rows: Sequence[int]) -> NDArray[np.uint64]:
+    return planes_from_bools(np.concatenate([bools_from_planes(plane, count) for plane, count in zip(planes, rows, strict=True)]))
 
 
 def join_flags(me: Party, flags: Sequence[Flag], rows: Sequence[int]) -> Flag:

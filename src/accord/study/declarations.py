@@ -118,9 +118,10 @@ def _column(fields: Fields, domains: dict[str, tuple[str, ...]]) -> ColumnSchema
     precision = fields.take("precision", int, 18) if kind == "decimal" else 0
     low, high = (_bound(fields, bound, kind, scale) for bound in ("low", "high")) if kind in ("int", "decimal", "date") else (0, 0)
     characters_max = fields.take("characters_max", int, 255) if kind == "text key" else 0
+    bytes_max = fields.take("bytes_max", int) if kind == "text" else 0
     nullable = fields.take("nullable", bool, False)
     fields.done()
-    return ColumnSchema(name, kind, low, high, precision, scale, values, characters_max, nullable)
+    return ColumnSchema(name, kind, low, high, precision, scale, values, characters_max, nullable, bytes_max)
 
 
 def _category_values(fields: Fields, domains: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
