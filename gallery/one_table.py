@@ -119,7 +119,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def given(data: Path, tables: Mapping[str, str]) -> Files:
-    """A user's files in the folder `data`: `<table>.csv` of each table; `tables` says whose each is. Raises Refused where one is missing."""
+    """A user's files in the folder `data`: `<table>.csv` of each table; `tables` says whose each is. Raises Refused for a missing one."""
     for table in tables:
         if not (data / f"{table}.csv").is_file():
             wanted = ", ".join(f"{name}.csv" for name in tables)
