@@ -1,6 +1,6 @@
 """From a DuckDB result to exact integers: decimals in units of 10^-scale, dates as days, categories as codes, booleans as 0 and 1.
 
-A text becomes its bytes of UTF-8, or where it is only compared a digest of them.
+A text stays one; what is shared of it are its bytes of UTF-8, or where it is only compared a digest of them.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -49,10 +49,10 @@ class LocalField:
     nullable: bool = False
     bytes_max: int = 0
 
-    def as_text(self, value: int | bytes) -> str:
-        """A value's integer form (a text's bytes) as its owner would write it."""
-        if isinstance(value, bytes):
-            return value.decode()
+    def as_text(self, value: int | str) -> str:
+        """A value's integer form, or a text, as its owner would write it."""
+        if isinstance(value, str):
+            return value
         if self.kind == "category":
             return self.values[value] if 0 <= value < len(self.values) else f"no declared value ({value})"
         if self.kind == "decimal":
@@ -64,7 +64,7 @@ class LocalField:
 
 @dataclass(frozen=True, repr=False)
 class Relation:
-    """Columns of equal length: int64 values (0 where NULL) or a text's bytes (see `text_bytes`), and NULL flags, by name."""
+    """Columns of equal length: int64 values (0 where NULL) or texts as objects ("" where NULL), and NULL flags, by name."""
 
     rows: int
     values: dict[str, NDArray[Any]]
@@ -87,7 +87,7 @@ def encode(connection: DuckDBPyConnection, where: str, sql: str, fields: Sequenc
     columns += [f"{quoted('null ' + field.name)} AS n{index}" for index, field in enumerate(fields)]
     arrays = connection.execute(f"SELECT {', '.join(columns) or '1 AS no_column'} FROM {_RESULT}").fetchnumpy()
     rows = int(str(one_row(connection, f"SELECT count(*) FROM {_RESULT}")[0]))
-    values = {field.name: _encoded(field, arrays[f"v{index}"]) for index, field in enumerate(fields)}
+    values: dict[str, NDArray[Any]] = {field.name: np.asarray(arrays[f"v{index}"], _dtype(field)) for index, field in enumerate(fields)}
     return Relation(rows, values, {field.name: np.asarray(arrays[f"n{index}"], np.bool_) for index, field in enumerate(fields)})
 
 
@@ -96,13 +96,11 @@ def _plain(field: LocalField) -> str:
     return f"coalesce({name}, '')" if field.kind == "text" else f"CAST(coalesce({name}, 0) AS BIGINT)"
 
 
-def _encoded(field: LocalField, column: NDArray[Any]) -> NDArray[Any]:
-    if field.kind != "text":
-        return np.asarray(column, np.int64)
-    return text_bytes([str(one) for one in column.tolist()], field.bytes_max)
+def _dtype(field: LocalField) -> type:
+    return object if field.kind == "text" else np.int64
 
 
-def text_bytes(texts: Sequence[str], bytes_max: int) -> NDArray[np.bytes_]:
+def text_bytes(texts: Iterable[str], bytes_max: int) -> NDArray[np.bytes_]:
     """Texts as they are shared: `bytes_max` bytes of UTF-8, zeros behind the end; where that is 0 the first 16 bytes of SHA-256.
 
     The digest of an empty text, which stands for NULL, is 0.

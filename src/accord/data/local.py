@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from accord.base.errors import Refused
 from accord.data.check import load_checked
-from accord.data.encode import OWN_STEP, LocalField, Relation, encode
+from accord.data.encode import OWN_STEP, LocalField, Relation, encode, text_bytes
 from accord.data.problems import BadData, Problem, finding
 from accord.data.publics import PublicTable, load_public
 from accord.data.read import connect, first_line, seal
@@ -135,7 +135,8 @@ def _refuse_sql(step: LocalStep, why: str) -> NoReturn:
 def _lay_out(step: LocalStep, relation: Relation) -> LocalColumns:
     """Rows in the order of their values inside each cell, so that the layout depends on the data alone."""
     cells = _cells(step, relation)
-    columns = [relation.values[field.name] for field in step.shared] + [relation.nulls[field.name] for field in step.shared]
+    values = {field.name: _shareable(field, relation) for field in step.shared}
+    columns = [*values.values(), *(relation.nulls[field.name] for field in step.shared)]
     order = np.lexsort([*reversed(columns), cells]) if step.slots > 1 else np.argsort(cells, kind="stable")
     sorted_cells = cells[order]
     rank = np.arange(order.size) - np.searchsorted(sorted_cells, sorted_cells)
@@ -150,10 +151,15 @@ def _lay_out(step: LocalStep, relation: Relation) -> LocalColumns:
     return LocalColumns(
         step.name,
         step.shared,
-        {field.name: spread(relation.values[field.name]) for field in step.shared},
+        {field.name: spread(values[field.name]) for field in step.shared},
         {field.name: spread(relation.nulls[field.name]) for field in step.shared if field.nullable},
         spread(np.ones(relation.rows, np.bool_)),
     )
+
+
+def _shareable(field: LocalField, relation: Relation) -> NDArray[Any]:
+    column = relation.values[field.name]
+    return text_bytes(column.tolist(), field.bytes_max) if field.kind == "text" else column
 
 
 def _cells(step: LocalStep, relation: Relation) -> NDArray[np.intp]:
