@@ -1,4 +1,6 @@
-"""What a server sees of scans within groups: enumerated for two rows, compared for equal and random data where rows are many."""
+"""What a server sees of scans within groups: enumerated for two rows, compared for equal and random data where rows are many; and of rows
+that are repeated.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from accord.base.ring import Column, Ring
-from accord.mpc import segments
+from accord.mpc import expand, segments
 from accord.mpc.party import Party, Profile
 from accord.testing.traces import NotingWorld, fixed_versus_random, label_faults, traffic_shape
 from accord.testing.views import Views, every_view
@@ -75,6 +77,11 @@ async def last(me: Party, first: Any, valid: Any, x: Any) -> Any:
     return found, *values
 
 
+async def expanded(me: Party, counts: Any, x: Any) -> Any:
+    found = await expand.expand(me, counts, [x], rows_max=ROWS)
+    return found.overflow, found.real, found.position, *found.columns
+
+
 @dataclass(frozen=True)
 class Composite:
     protocol: Callable[..., Any]
@@ -89,6 +96,8 @@ COMPOSITES = {
     "greatest": Composite(greatest, (FIRST, X), (EVERY, CONSTANT)),
     "any": Composite(segments.segmented_any, (FIRST, FLAG), (EVERY, EVERY)),
     "last": Composite(last, (FIRST, FLAG, X), (EVERY, EVERY, CONSTANT)),
+    "expand": Composite(expanded, (RANDOM.integers(0, 3, ROWS), X), (np.ones(ROWS, np.int64), CONSTANT)),
+    "expand past the bound": Composite(expanded, (RANDOM.integers(0, 1 << 20, ROWS), X), (np.zeros(ROWS, np.int64), CONSTANT)),
 }
 
 

@@ -17,6 +17,7 @@ from accord.mpc import (
     compare,
     convert,
     division,
+    expand,
     exponential,
     fixed,
     hash_keys,
@@ -287,6 +288,13 @@ def segmented_last(first: Column, valid: Column, columns: Columns) -> Columns:
     return [found[0].astype(bool), *found[1:]]
 
 
+def repeated(counts: Column, columns: Columns, *, rows_max: int) -> tuple[bool, Columns]:
+    """Whether there are too many rows; of those that are real, the number of the copy, then the columns."""
+    source = np.repeat(np.arange(len(counts)), counts)[:rows_max]
+    number = [k for count in counts for k in range(int(count))]
+    return int(counts.sum()) > rows_max, [np.array(number[:rows_max], np.int64), *(column[source] for column in columns)]
+
+
 # ---- wide columns: Python integers in columns of objects; what fits stands above
 
 
@@ -354,6 +362,7 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     convert.to_ring_direct: to_ring,
     division.divide: divide,
     division.quotient: quotient,
+    expand.expand: repeated,
     exponential.exp: exp,
     fixed.fixed_multiply: fixed_multiply,
     hash_keys.hash_keys: hash_words,
