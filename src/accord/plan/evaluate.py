@@ -100,9 +100,16 @@ def _local(function: str) -> Callable[..., Plain]:
     def meaning(call: Call, *arguments: Plain) -> Plain:
         nulls = np.logical_or.reduce([one.nulls for one in arguments])
         columns = [as_texts(one, argument.type) for one, argument in zip(arguments, call.arguments, strict=True)]
-        return Plain.of(compute(*columns), nulls)
+        made = compute(*columns)
+        return Plain.of(_codes(made, nulls, call.type) if call.type.kind == CATEGORY else made, nulls)
 
     return meaning
+
+
+def _codes(texts: NDArray[Any], nulls: Flags, type: Type) -> Integers:
+    """The codes of texts in a category."""
+    places = {value: code for code, value in enumerate(type.values)}
+    return np.array([0 if null else places[text] for text, null in zip(texts.tolist(), nulls.tolist(), strict=True)], np.int64)
 
 
 def _compared(compare: Callable[..., Any]) -> Callable[..., Plain]:

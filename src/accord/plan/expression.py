@@ -37,9 +37,9 @@ class ColumnRef(Expression):
 
 @dataclass(frozen=True)
 class Literal(Expression):
-    """A public constant: its integer form on shares (see Type), or None for NULL."""
+    """A public constant: its integer form on shares (see Type), the characters of a TEXT, or None for NULL."""
 
-    value: int | None
+    value: int | str | None
 
 
 @dataclass(frozen=True)

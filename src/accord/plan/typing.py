@@ -19,13 +19,32 @@ from itertools import product
 from accord.base.errors import OurFault, Refused
 from accord.base.limits import CATEGORY_VALUES_MAX, VALUE_BITS_MAX
 from accord.plan.evaluate import evaluate, half_away, quotient_factors, recoding
-from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal
+from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, WindowCall
+from accord.plan.literals import (
+    EPOCH,
+    article,
+    boolean,
+    can_be_null,
+    day,
+    decimal,
+    integer,
+    is_null,
+    is_text,
+    null,
+    text,
+    text_of,
+    width,
+)
 from accord.plan.nodes import Field
 from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, INT, TEXT, Type
+from accord.plan.typing_local import BUILDERS as LOCAL_BUILDERS
+
+__all__ = ["EPOCH", "article", "boolean", "day", "decimal", "integer", "null", "text"]
 
 DIVIDE_DIGITS = 4
-"""`/` and AVG have this many decimals more than what is divided."""
-EPOCH = date(1970, 1, 1)
+"""`/` and AVG have this many decimals more than what is divided; `/` has fewer, down to `DIVIDE_DIGITS_MIN` in all, where so many are
+not computed within the bounds."""
+DIVIDE_DIGITS_MIN = 2
 NUMBERS = (INT, DECIMAL)
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 CONDITION = "a condition is true, false or NULL"
@@ -36,34 +55,6 @@ _DATE_BOUNDS = (-719_162, 2_932_896)
 def column(field: Field) -> ColumnRef:
     """A reference to a column of a table."""
     return ColumnRef(field.type, field.name)
-
-
-def integer(value: int) -> Literal:
-    return Literal(Type(INT, value, value), value)
-
-
-def decimal(digits: int, scale: int) -> Literal:
-    """The constant digits · 10^-scale."""
-    return Literal(Type(DECIMAL, digits, digits, scale), digits)
-
-
-def boolean(value: bool) -> Literal:
-    return Literal(Type(BOOL, int(value), int(value)), int(value))
-
-
-def text(value: str) -> Literal:
-    """A string constant: a category of its own until it meets another."""
-    return Literal(Type(CATEGORY, 0, 0, 0, (value,)), 0)
-
-
-def day(value: date) -> Literal:
-    days = (value - EPOCH).days
-    return Literal(Type(DATE, days, days), days)
-
-
-def null(like: Type | None = None) -> Literal:
-    """NULL, of a type that it may take from its neighbours."""
-    return Literal(replace(like, nullable=True) if like else Type(INT, 0, 0, nullable=True), None)
 
 
 def call(function: str, *arguments: Expression) -> Expression:
@@ -77,7 +68,7 @@ def call(function: str, *arguments: Expression) -> Expression:
 def cast(argument: Expression, target: Type) -> Expression:
     """The argument in another kind: numbers of any scale (rounded half away from zero), bool to and from int, a string to a date."""
     kind = argument.type.kind
-    if _is_null(argument):
+    if is_null(argument):
         return null(target)
     if kind == target.kind and kind not in (DECIMAL, CATEGORY):
         return argument
@@ -89,6 +80,8 @@ def cast(argument: Expression, target: Type) -> Expression:
         return _finished(Call(replace(argument.type, kind=INT), "cast", (argument,)))
     if kind == INT and target.kind == BOOL:
         return _finished(Call(Type(BOOL, nullable=argument.type.nullable), "cast", (argument,)))
+    if kind in (CATEGORY, TEXT) and target.kind == TEXT:
+        return argument
     raise Refused(
         f"CAST of {article(kind)} to {article(target.kind)}",
         rule="int, decimal and bool among each other, a text constant to a date",
@@ -105,27 +98,71 @@ def aggregate(function: str, argument: Expression | None, rows_max: int, keyed: 
         return AggregateCall("count", argument, Type(INT, 0, rows_max))
     if argument is None:
         raise OurFault(f"{function} without an argument")
+    if function == "count_distinct":
+        return AggregateCall(function, argument, Type(INT, 0, rows_max))
     of = argument.type
-    if of.kind not in (NUMBERS if function == "sum" else (*NUMBERS, DATE)):
-        by_truth = "COUNT(*) FILTER (WHERE …) counts the rows where it is true"
-        nearest = by_truth if of.kind == BOOL else "count its values with COUNT(*) and GROUP BY"
-        raise Refused(f"{function.upper()} of {article(of.kind)}", rule=f"{function.upper()} takes numbers", do=nearest)
+    _require_kind(function, of)
     nullable = of.nullable or not keyed
     if function == "sum":
-        low, high = min(of.low, 0) * rows_max, max(of.high, 0) * rows_max
-        return AggregateCall("sum", argument, replace(of, low=low, high=high, nullable=nullable))
+        return AggregateCall("sum", argument, _total(of, rows_max, nullable))
     return AggregateCall(function, argument, replace(of, nullable=nullable))
+
+
+def quantile(argument: Expression, share: tuple[int, int], keyed: bool = True) -> AggregateCall:
+    """The least value with at least the share (numerator, denominator) of the values that are not NULL at or below it."""
+    numerator, denominator = share
+    if not 0 <= numerator <= denominator:
+        what = f"a quantile of {numerator}/{denominator}"
+        raise Refused(what, rule="the share lies between 0 and 1", do="write it as a decimal, as in QUANTILE_DISC(x, 0.9)")
+    _require_kind("quantile_disc", argument.type)
+    return AggregateCall("quantile_disc", argument, replace(argument.type, nullable=argument.type.nullable or not keyed), share)
+
+
+def windowed(
+    function: str,
+    argument: Expression | None,
+    rows_max: int,
+    frame: tuple[str, int | None, int | None] = ("range", None, 0),
+    offset: int = 1,
+) -> WindowCall:
+    """A window function over partitions of at most `rows_max` rows, with its inferred type."""
+    if function in ("row_number", "rank", "dense_rank"):
+        return WindowCall(function, None, Type(INT, 1, max(rows_max, 1)))
+    if function == "count":
+        return WindowCall(function, argument, Type(INT, 0, rows_max), frame)
+    if argument is None:
+        raise OurFault(f"{function} without an argument")
+    of = argument.type
+    if function in ("lag", "lead"):
+        return WindowCall(function, argument, of.as_nullable(), offset=offset)
+    may_be_empty = (frame[1] is not None and frame[1] > 0) or (frame[2] is not None and frame[2] < 0)
+    if function in ("first_value", "last_value"):
+        return WindowCall(function, argument, of.as_nullable(of.nullable or may_be_empty), frame)
+    _require_kind(function, of)
+    nullable = of.nullable or may_be_empty
+    return WindowCall(function, argument, _total(of, rows_max, nullable) if function == "sum" else of.as_nullable(nullable), frame)
+
+
+def _total(of: Type, rows_max: int, nullable: bool) -> Type:
+    return replace(of, low=min(of.low, 0) * rows_max, high=max(of.high, 0) * rows_max, nullable=nullable)
+
+
+def _require_kind(function: str, of: Type) -> None:
+    """Raises Refused for what an aggregate does not take."""
+    takes = {"sum": NUMBERS, "bool_and": (BOOL,), "bool_or": (BOOL,)}.get(function, (*NUMBERS, DATE))
+    if of.kind in takes:
+        return
+    by_truth = "COUNT(*) FILTER (WHERE …) counts the rows where it is true"
+    nearest = by_truth if of.kind == BOOL else "count its values with COUNT(*) and GROUP BY"
+    if takes == (BOOL,):
+        raise Refused(f"{function.upper()} of {article(of.kind)}", rule=CONDITION, do="compare it with a value")
+    raise Refused(f"{function.upper()} of {article(of.kind)}", rule=f"{function.upper()} takes numbers", do=nearest)
 
 
 def domain(type: Type) -> range | None:
     """The public values that a column of this type ranges over, where they are few enough to be listed."""
     values = range(type.low, type.high + 1)
     return values if type.kind in (CATEGORY, BOOL, INT, DATE, DECIMAL) and len(values) <= CATEGORY_VALUES_MAX else None
-
-
-def article(kind: str) -> str:
-    """A kind in a sentence: `an int`, `a category`."""
-    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def same_form(left: Expression, right: Expression) -> tuple[Expression, Expression]:
@@ -137,34 +174,28 @@ def same_form(left: Expression, right: Expression) -> tuple[Expression, Expressi
 # ---- one form for several arguments
 
 
-def _is_null(argument: Expression) -> bool:
-    return isinstance(argument, Literal) and argument.value is None
-
-
-def _is_text(argument: Expression) -> bool:
-    return isinstance(argument, Literal) and argument.type.kind == CATEGORY and argument.value is not None
-
-
 def _unified(what: str, arguments: Sequence[Expression], comparing: bool = False) -> list[Expression]:
     """The arguments in one kind, scale and domain; NULLs take the others' type."""
-    real = [one for one in arguments if not _is_null(one)]
+    real = [one for one in arguments if not is_null(one)]
     if not real:
         return list(arguments)
     kinds = {one.type.kind for one in real}
     if DATE in kinds and kinds == {DATE, CATEGORY}:
-        arguments = [_as_date(one) if _is_text(one) else one for one in arguments]
-        kinds = {one.type.kind for one in arguments if not _is_null(one)}
+        arguments = [_as_date(one) if is_text(one) else one for one in arguments]
+        kinds = {one.type.kind for one in arguments if not is_null(one)}
     if kinds <= set(NUMBERS):
         scale = max(one.type.scale for one in real)
-        arguments = [one if _is_null(one) else _rescaled(one, scale, one.type.kind if scale == 0 else DECIMAL) for one in arguments]
+        arguments = [one if is_null(one) else _rescaled(one, scale, one.type.kind if scale == 0 else DECIMAL) for one in arguments]
     elif kinds == {CATEGORY}:
         arguments = _one_domain(arguments, comparing)
+    elif kinds == {CATEGORY, TEXT}:
+        arguments = [one if is_null(one) else _as_text(one) for one in arguments]
     elif len(kinds) > 1:
         first, second = sorted(kinds, key=[one.type.kind for one in arguments].index)[:2]
         between = f"{what} between {article(first)} and {article(second)}"
         raise Refused(between, rule="both sides are of one kind", do=_nearest_kinds({first, second}))
-    like = next(one.type for one in arguments if not _is_null(one))
-    return [null(like) if _is_null(one) else one for one in arguments]
+    like = next(one.type for one in arguments if not is_null(one))
+    return [null(like) if is_null(one) else one for one in arguments]
 
 
 def _nearest_kinds(kinds: set[str]) -> str:
@@ -177,21 +208,16 @@ def _nearest_kinds(kinds: set[str]) -> str:
 
 def _one_domain(arguments: Sequence[Expression], comparing: bool) -> list[Expression]:
     """Categories recoded to one domain: all values in order of appearance. A constant is compared only with a side that has its value."""
-    real = [one for one in arguments if not _is_null(one)]
-    givers = [one for one in real if not (comparing and _is_text(one))] or real
+    real = [one for one in arguments if not is_null(one)]
+    givers = [one for one in real if not (comparing and is_text(one))] or real
     values = tuple(dict.fromkeys(value for one in givers for value in one.type.values))
     if comparing:
         for one in arguments:
-            if _is_text(one):
-                _require_value(_text_of(one), values)
+            if is_text(one):
+                _require_value(text_of(one), values)
         if len(givers) > 1 and not set.intersection(*(set(one.type.values) for one in givers)):
             raise Refused("a comparison of two categories without a common value", do="compare columns that declare the same values")
-    return [one if _is_null(one) else _recoded(one, values) for one in arguments]
-
-
-def _text_of(literal: Expression) -> str:
-    assert isinstance(literal, Literal) and literal.value is not None
-    return literal.type.values[literal.value]
+    return [one if is_null(one) else _recoded(one, values) for one in arguments]
 
 
 def _require_value(value: str, values: tuple[str, ...]) -> None:
@@ -208,15 +234,25 @@ def _recoded(argument: Expression, values: tuple[str, ...]) -> Expression:
         return argument
     after = replace(before, low=0, high=len(values) - 1, values=values)
     if isinstance(argument, Literal):
-        return Literal(after, recoding(before, after)[argument.value or 0])
+        return Literal(after, recoding(before, after)[int(argument.value or 0)])
     return Call(after, "cast", (argument,))
+
+
+def _as_text(argument: Expression) -> Expression:
+    """The argument as a text: a constant as its characters, a category's codes as their values."""
+    if argument.type.kind == TEXT:
+        return argument
+    if is_text(argument):
+        return Literal(Type(TEXT, 0, 0, bytes_max=max(width(text_of(argument)), 1)), text_of(argument))
+    most = max(map(width, argument.type.values))
+    return Call(Type(TEXT, 0, 0, nullable=argument.type.nullable, bytes_max=most), "cast", (argument,))
 
 
 def _as_date(argument: Expression) -> Expression:
     try:
-        return day(date.fromisoformat(_text_of(argument)))
+        return day(date.fromisoformat(text_of(argument)))
     except ValueError:
-        raise Refused(f"{_text_of(argument)!r} is no date", rule="YYYY-MM-DD", do="write it as DATE '2024-12-31'") from None
+        raise Refused(f"{text_of(argument)!r} is no date", rule="YYYY-MM-DD", do="write it as DATE '2024-12-31'") from None
 
 
 def _rescaled(argument: Expression, scale: int, kind: str) -> Expression:
@@ -238,6 +274,8 @@ def _folded(built: Call) -> Literal:
     result = evaluate(built, {}, 1)
     if result.nulls[0]:
         return null(built.type)
+    if built.type.kind == TEXT:
+        return text(str(result.values[0]))
     value = int(result.values[0])
     exact = built.type if built.type.kind == CATEGORY else replace(built.type, low=value, high=value, nullable=False)
     return Literal(replace(exact, nullable=False), value)
@@ -259,10 +297,6 @@ def _spread(arguments: Sequence[Expression], combine: Callable[..., int]) -> tup
     return min(ends), max(ends)
 
 
-def _nullable(*arguments: Expression) -> bool:
-    return any(one.type.nullable for one in arguments)
-
-
 def _add(function: str, left: Expression, right: Expression) -> Expression:
     kinds = (left.type.kind, right.type.kind)
     sign = 1 if function == "add" else -1
@@ -277,14 +311,34 @@ def _add(function: str, left: Expression, right: Expression) -> Expression:
     low, high = _spread((left, right), lambda x, y: x + sign * y)
     if kind == DATE and not (_DATE_BOUNDS[0] <= low and high <= _DATE_BOUNDS[1]):
         raise Refused("a date could leave the years 1 to 9999", do="narrow the declared bounds")
-    return Call(Type(kind, low, high, left.type.scale, (), _nullable(left, right)), function, (left, right))
+    return Call(Type(kind, low, high, left.type.scale, (), can_be_null(left, right)), function, (left, right))
 
 
 def _multiply(function: str, left: Expression, right: Expression) -> Expression:
     _numbers(function, left, right)
+    try:
+        return _product(left, right)
+    except Refused:
+        shorter = _without_zeros(left), _without_zeros(right)
+        if shorter == (left, right):
+            raise
+        return _product(*shorter)
+
+
+def _product(left: Expression, right: Expression) -> Expression:
     low, high = _spread((left, right), lambda x, y: x * y)
     kind = DECIMAL if DECIMAL in (left.type.kind, right.type.kind) else INT
-    return Call(Type(kind, low, high, left.type.scale + right.type.scale, (), _nullable(left, right)), function, (left, right))
+    return Call(Type(kind, low, high, left.type.scale + right.type.scale, (), can_be_null(left, right)), "multiply", (left, right))
+
+
+def _without_zeros(argument: Expression) -> Expression:
+    """A constant without the zeros behind its last decimal, which take room in a product."""
+    if not isinstance(argument, Literal) or argument.type.kind != DECIMAL or argument.value is None:
+        return argument
+    digits, scale = int(argument.value), argument.type.scale
+    while scale and digits % 10 == 0:
+        digits, scale = digits // 10, scale - 1
+    return decimal(digits, scale) if scale else integer(digits)
 
 
 def _negate(function: str, argument: Expression) -> Expression:
@@ -300,7 +354,22 @@ def _abs(function: str, argument: Expression) -> Expression:
 
 
 def _divide(function: str, left: Expression, right: Expression) -> Expression:
-    return quotient(left, right, left.type.scale + DIVIDE_DIGITS)
+    return divided(left, right)
+
+
+def divided(left: Expression, right: Expression, bounds: tuple[int, int] | None = None) -> Expression:
+    """left / right with DIVIDE_DIGITS more decimals than the dividend, or as many as can be computed within the bounds.
+
+    `bounds` are limits of the result in whole numbers that the caller can vouch for.
+    """
+    _numbers("/", left, right)
+    most = left.type.scale + DIVIDE_DIGITS
+    for scale in range(most, min(DIVIDE_DIGITS_MIN, most) - 1, -1):
+        try:
+            return quotient(left, right, scale, bounds and (bounds[0] * 10**scale, bounds[1] * 10**scale))
+        except Refused:
+            continue
+    return quotient(left, right, most)
 
 
 def quotient(left: Expression, right: Expression, scale: int, bounds: tuple[int, int] | None = None) -> Expression:
@@ -319,7 +388,7 @@ def quotient(left: Expression, right: Expression, scale: int, bounds: tuple[int,
             do="ask for fewer decimals with ROUND(x / y, digits)",
         )
     low, high = bounds or _quotient_range(left.type, right.type, up, down)
-    nullable = _nullable(left, right) or right.type.low <= 0 <= right.type.high
+    nullable = can_be_null(left, right) or right.type.low <= 0 <= right.type.high
     return _finished(Call(Type(DECIMAL, low, high, scale, (), nullable), "divide", (left, right)))
 
 
@@ -336,15 +405,15 @@ def _floor_divide(function: str, left: Expression, right: Expression) -> Express
             do = "use ROUND(x / y, digits), or bound it with GREATEST(…, 0)"
             raise Refused(what, rule="// takes integers that are not negative", do=do)
     low, high = left.type.low // max(right.type.high, 1), left.type.high // max(right.type.low, 1)
-    return Call(Type(INT, low, high, 0, (), _nullable(left, right) or right.type.low == 0), function, (left, right))
+    return Call(Type(INT, low, high, 0, (), can_be_null(left, right) or right.type.low == 0), function, (left, right))
 
 
 def _round(function: str, argument: Expression, digits: Expression) -> Expression:
     _numbers(function, argument)
-    if not isinstance(digits, Literal) or digits.type.kind != INT or not 0 <= (digits.value or 0) <= 15:
+    if not isinstance(digits, Literal) or digits.type.kind != INT or not 0 <= int(digits.value or 0) <= 15:
         what = "ROUND to a number of digits that is not a constant from 0 to 15"
         raise Refused(what, do="write the digits as a constant, as in ROUND(x, 2)")
-    scale = digits.value or 0
+    scale = int(digits.value or 0)
     if isinstance(argument, Call) and argument.function == "divide":
         return quotient(argument.arguments[0], argument.arguments[1], scale)
     if argument.type.kind == INT or argument.type.scale <= scale:
@@ -359,15 +428,15 @@ def _compare(function: str, left: Expression, right: Expression) -> Expression:
     if function not in ("eq", "ne") and left.type.kind in (CATEGORY, BOOL, TEXT):
         nearest = "list the values with IN (…)" if left.type.kind == CATEGORY else "compare with = or <>"
         raise Refused(f"{_SIGNS[function]} of {article(left.type.kind)}", rule="only numbers and dates have an order", do=nearest)
-    return Call(Type(BOOL, nullable=_nullable(left, right)), function, (left, right))
+    return Call(Type(BOOL, nullable=can_be_null(left, right)), function, (left, right))
 
 
 def _logic(function: str, *arguments: Expression) -> Expression:
-    arguments = tuple(null(Type(BOOL)) if _is_null(one) else one for one in arguments)
+    arguments = tuple(null(Type(BOOL)) if is_null(one) else one for one in arguments)
     for one in arguments:
         if one.type.kind != BOOL:
             raise Refused(f"{function.upper()} of {article(one.type.kind)}", rule=CONDITION, do="compare it with a value")
-    return Call(Type(BOOL, nullable=_nullable(*arguments)), function, arguments)
+    return Call(Type(BOOL, nullable=can_be_null(*arguments)), function, arguments)
 
 
 def _is_null_call(function: str, argument: Expression) -> Expression:
@@ -379,7 +448,7 @@ def _is_null_call(function: str, argument: Expression) -> Expression:
 def _case(function: str, *arguments: Expression) -> Expression:
     conditions, values = [], []
     for condition, value in zip(arguments[:-1:2], arguments[1:-1:2], strict=True):
-        if condition.type.kind != BOOL and not _is_null(condition):
+        if condition.type.kind != BOOL and not is_null(condition):
             raise Refused(f"WHEN with {article(condition.type.kind)}", rule=CONDITION, do="compare it with a value")
         conditions.append(condition)
         values.append(value)
@@ -403,13 +472,20 @@ def _never(condition: Expression) -> bool:
 
 def _hull(outcomes: Sequence[Expression]) -> Type:
     """The type of one of several values of one form."""
-    real = [one.type for one in outcomes if not _is_null(one)] or [outcomes[0].type]
+    real = [one.type for one in outcomes if not is_null(one)] or [outcomes[0].type]
     kind = DECIMAL if any(one.kind == DECIMAL for one in real) else real[0].kind
-    return replace(real[0], kind=kind, low=min(one.low for one in real), high=max(one.high for one in real), nullable=_nullable(*outcomes))
+    low, high = min(one.low for one in real), max(one.high for one in real)
+    return replace(real[0], kind=kind, low=low, high=high, nullable=can_be_null(*outcomes), bytes_max=_widest(outcomes))
+
+
+def _widest(outcomes: Sequence[Expression]) -> int:
+    """Bytes of one of several texts; 0 where a column is there as a digest."""
+    columns = [one.type.bytes_max for one in outcomes if not isinstance(one, Literal)]
+    return 0 if 0 in columns else max((one.type.bytes_max for one in outcomes), default=0)
 
 
 def _coalesce(function: str, *arguments: Expression) -> Expression:
-    unified = [one for one in _unified("COALESCE", arguments) if not _is_null(one)]
+    unified = [one for one in _unified("COALESCE", arguments) if not is_null(one)]
     sure = next((place for place, one in enumerate(unified) if not one.type.nullable), len(unified) - 1)
     chosen = unified[: sure + 1]
     if len(chosen) <= 1:
@@ -418,7 +494,7 @@ def _coalesce(function: str, *arguments: Expression) -> Expression:
 
 
 def _extreme(function: str, *arguments: Expression) -> Expression:
-    chosen = [one for one in _unified(function.upper(), arguments) if not _is_null(one)]
+    chosen = [one for one in _unified(function.upper(), arguments) if not is_null(one)]
     if not chosen:
         return arguments[0]
     if chosen[0].type.kind not in (*NUMBERS, DATE):
@@ -450,4 +526,5 @@ _BUILDERS: dict[str, Callable[..., Expression]] = {
     "coalesce": _coalesce,
     "least": _extreme,
     "greatest": _extreme,
+    **LOCAL_BUILDERS,
 }

@@ -1,0 +1,69 @@
+"""Constants, and what builders ask of an argument."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from accord.plan.expression import Expression, Literal
+from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, INT, Type
+
+EPOCH = date(1970, 1, 1)
+
+
+def integer(value: int) -> Literal:
+    return Literal(Type(INT, value, value), value)
+
+
+def decimal(digits: int, scale: int) -> Literal:
+    """The constant digits · 10^-scale."""
+    return Literal(Type(DECIMAL, digits, digits, scale), digits)
+
+
+def boolean(value: bool) -> Literal:
+    return Literal(Type(BOOL, int(value), int(value)), int(value))
+
+
+def text(value: str) -> Literal:
+    """A string constant: a category of its own until it meets another."""
+    return Literal(Type(CATEGORY, 0, 0, 0, (value,)), 0)
+
+
+def day(value: date) -> Literal:
+    days = (value - EPOCH).days
+    return Literal(Type(DATE, days, days), days)
+
+
+def null(like: Type | None = None) -> Literal:
+    """NULL, of a type that it may take from its neighbours."""
+    return Literal(replace(like, nullable=True) if like else Type(INT, 0, 0, nullable=True), None)
+
+
+def article(kind: str) -> str:
+    """A kind in a sentence: `an int`, `a category`."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
+def is_null(argument: Expression) -> bool:
+    """Whether it is the constant NULL."""
+    return isinstance(argument, Literal) and argument.value is None
+
+
+def is_text(argument: Expression) -> bool:
+    """Whether it is a string constant that has met no other."""
+    return isinstance(argument, Literal) and argument.type.kind == CATEGORY and argument.value is not None
+
+
+def text_of(literal: Expression) -> str:
+    """The characters of a text constant."""
+    assert isinstance(literal, Literal) and literal.value is not None
+    return literal.value if isinstance(literal.value, str) else literal.type.values[literal.value]
+
+
+def width(characters: str) -> int:
+    """Bytes of a text in UTF-8."""
+    return len(characters.encode())
+
+
+def can_be_null(*arguments: Expression) -> bool:
+    return any(one.type.nullable for one in arguments)
