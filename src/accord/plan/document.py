@@ -8,10 +8,10 @@ from typing import Any
 from accord.base import canonical
 from accord.base.errors import OurFault
 from accord.mpc.party import Profile
-from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal
+from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, WindowCall
 from accord.plan.facts import walk
-from accord.plan.nodes import Aggregate, Concatenate, Field, Filter, Input, Join, Node, Project, Public, Sort
-from accord.plan.types import Type
+from accord.plan.nodes import Aggregate, Concatenate, Field, Filter, Input, Join, Limit, Node, Project, Public, Sort, Window
+from accord.plan.types import TEXT, Type
 
 
 def plan_document(node: Node, profile: Profile) -> dict[str, Any]:
@@ -45,18 +45,35 @@ def _step(node: Node) -> dict[str, Any]:
     if isinstance(node, Project):
         return {"step": name, "columns": [[column, _expression(expression)] for column, expression in node.columns]}
     if isinstance(node, Join):
-        return {"step": name, "kind": node.kind, "on": [list(pair) for pair in node.on]}
+        return {"step": name, "kind": node.kind, "on": [list(pair) for pair in node.on], **_secret_join(node)}
     if isinstance(node, Aggregate):
         return {"step": name, "keys": list(node.keys), "aggregates": [[column, _aggregate(one)] for column, one in node.aggregates]}
     if isinstance(node, Sort):
         return {"step": name, "keys": [[key, descending] for key, descending in node.keys]}
+    if isinstance(node, Window):
+        order = [[key, descending] for key, descending in node.order]
+        return {
+            "step": name,
+            "partition": list(node.partition),
+            "order": order,
+            "calls": [[made, _window(one)] for made, one in node.calls],
+        }
+    if isinstance(node, Limit):
+        return {"step": name, "count": node.count, "offset": node.offset}
     if isinstance(node, Concatenate):
         return {"step": name}
     raise OurFault(f"a {name} in a plan to be signed", do="place the plan first")
 
 
+def _secret_join(node: Join) -> dict[str, Any]:
+    """What only a join on secret columns says."""
+    said = {"nulls_agree": node.nulls_agree, "rows_max": node.rows_max, "unique": node.unique}
+    return {name: value for name, value in said.items() if value}
+
+
 def _type(type: Type) -> list[Any]:
-    return [type.kind, type.low, type.high, type.scale, list(type.values), type.nullable]
+    bytes_max = [type.bytes_max] if type.kind == TEXT else []
+    return [type.kind, type.low, type.high, type.scale, list(type.values), type.nullable, *bytes_max]
 
 
 def _field(field: Field) -> list[Any]:
@@ -73,4 +90,12 @@ def _expression(expression: Expression) -> list[Any]:
 
 
 def _aggregate(call: AggregateCall) -> list[Any]:
-    return [call.function, _type(call.type), None if call.argument is None else _expression(call.argument)]
+    return [call.function, _type(call.type), _argument(call.argument), *([list(call.quantile)] if call.quantile else [])]
+
+
+def _window(call: WindowCall) -> list[Any]:
+    return [call.function, _type(call.type), _argument(call.argument), list(call.frame), call.offset]
+
+
+def _argument(argument: Expression | None) -> list[Any] | None:
+    return None if argument is None else _expression(argument)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from accord.base.errors import Refused
 from accord.plan.catalog import Catalog
 from accord.plan.expression import AggregateCall, ColumnRef, columns_of
-from accord.plan.facts import grid_keys, owner_columns, owners_of, table_info
-from accord.plan.nodes import Aggregate, Field, Filter, Join, Local, Node, Project, Scan
+from accord.plan.facts import grid_keys, has_domain, owner_columns, owners_of, table_info
+from accord.plan.nodes import Aggregate, Filter, Join, Local, Node, Project, Scan
 from accord.plan.rewrite import bottom_up, is_public
-from accord.plan.typing import domain
+
+PARTIAL = ("sum", "count", "min", "max", "bool_and", "bool_or")
+"""Aggregates of which each owner's part is enough."""
 
 
 def lift_to_owners(node: Node, catalog: Catalog) -> Node:
@@ -36,8 +37,8 @@ def _aggregate(node: Aggregate, below: Node, catalog: Catalog) -> Node:
     """An owner's groups are final where no other owner has rows in them; else each owner gives its part, and the parts are combined."""
     if len(owners_of(below, catalog)) == 1 or frozenset(owner_columns(below, catalog)) & frozenset(node.keys):
         return Local(replace(node, input=below))
-    for key in node.keys:
-        require_domain(below.field(key), f"GROUP BY {key} over several owners")
+    if any(call.function not in PARTIAL for _, call in node.aggregates) or not _shares_less(node, below):
+        return node
     parts, totals = [], []
     for name, call in node.aggregates:
         nullable = call.function != "count" and (not node.keys or call.type.nullable)
@@ -47,17 +48,13 @@ def _aggregate(node: Aggregate, below: Node, catalog: Catalog) -> Node:
     return Aggregate(Local(Aggregate(below, node.keys, tuple(parts))), node.keys, tuple(totals))
 
 
-def require_domain(field: Field, what: str) -> None:
-    """Raises Refused, with the nearest form, unless the column's values can be laid out in public."""
-    if field.type.nullable and domain(field.type) is not None:
-        do = f"use COALESCE({field.name}, a value of its domain)"
-        raise Refused(f"{what}: the column can be NULL", rule="keys are never NULL", do=do)
-    if domain(field.type) is None:
-        raise Refused(
-            f"{what}: its values are no public domain",
-            rule="keys are categories, bools, or numbers and dates of at most 10000 values",
-            do="declare it as a category, narrow its bounds, or group by an expression such as x // 1000",
-        )
+def _shares_less(node: Aggregate, below: Node) -> bool:
+    """Whether an owner's groups are fewer bytes than the rows that they are made of: where a grid of them bounds their number, or their
+    columns are no more."""
+    if all(has_domain(below, key) for key in node.keys):
+        return True
+    arguments = frozenset().union(*(columns_of(call.argument) for _, call in node.aggregates if call.argument is not None))
+    return len({name for name, _ in node.aggregates}) <= len(arguments - frozenset(node.keys))
 
 
 def _join(node: Join, catalog: Catalog) -> Node:

@@ -1,12 +1,12 @@
 """Relational nodes. A node is frozen, knows its columns and their types, and checks itself when made.
 
-A plan begins as Scan, Public, Filter, Project, Join, Aggregate, Window, Sort, Limit and Concatenate. Placement gathers what one owner can do alone under `Local`,
-then replaces it by `Input` leaves (the owner's own SQL) and `Concatenate`; what remains above them runs on shares.
+A plan begins as Scan, Public, Filter, Project, Join, Aggregate, Window, Sort, Limit and Concatenate. Placement gathers what one owner can
+do alone under `Local`, then replaces it by `Input` leaves (the owner's own SQL) and `Concatenate`; what remains above them runs on shares.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 
@@ -125,6 +125,8 @@ class Project(Node):
         return (self.input,)
 
 
+UNORDERED = ("sum", "count", "min", "max", "bool_and", "bool_or")
+"""Aggregates over public groups need no sort of their rows."""
 JOINS = ("inner", "left", "right", "full", "cross", "semi", "anti")
 
 
@@ -137,7 +139,8 @@ class Join(Node):
     one, an anti join those that meet none, each once and with the left columns alone. The unmatched side of an outer join is NULL, and
     which rows are unmatched is secret: its columns are no longer public.
     `rows_max` bounds the rows of a join on secret columns in which neither side's are unique; 0 where none is declared. More rows than
-    that are no silent loss: the run's recipients are told, and nothing is released.
+    that are no silent loss: the run's recipients are told, and nothing is released. `unique`, which placement fills in for a join on
+    secret columns, names the sides ("left", "right", "both") in which no two rows agree on them.
     """
 
     left: Node
@@ -146,6 +149,7 @@ class Join(Node):
     on: tuple[tuple[str, str], ...]
     nulls_agree: bool = False
     rows_max: int = 0
+    unique: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in JOINS:
@@ -163,6 +167,17 @@ class Join(Node):
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
+        if not self.is_public:
+            return tuple(replace(one, public=False) for one in self._all_fields)
+        return self._all_fields
+
+    @property
+    def is_public(self) -> bool:
+        """Whether every server can tell which rows could meet: then rows keep the layout that is known to all."""
+        return all(self.left.field(a).public and self.right.field(b).public for a, b in self.on)
+
+    @property
+    def _all_fields(self) -> tuple[Field, ...]:
         if self.is_choice:
             return self.left.fields
         outer_left, outer_right = self.kind in ("right", "full"), self.kind in ("left", "full")
@@ -194,7 +209,15 @@ class Aggregate(Node):
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
-        return tuple(self.input.field(key) for key in self.keys) + tuple(Field(name, call.type) for name, call in self.aggregates)
+        keys = [self.input.field(key) for key in self.keys]
+        return tuple(replace(one, public=one.public and self.is_public) for one in keys) + tuple(
+            Field(name, call.type) for name, call in self.aggregates
+        )
+
+    @property
+    def is_public(self) -> bool:
+        """Whether every server can tell which rows could form a group, and the aggregates need no other order of the rows."""
+        return all(self.input.field(key).public for key in self.keys) and all(call.function in UNORDERED for _, call in self.aggregates)
 
     @property
     def inputs(self) -> tuple[Node, ...]:
@@ -219,7 +242,7 @@ class Window(Node):
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
-        return self.input.fields + tuple(Field(name, call.type) for name, call in self.calls)
+        return _hidden(self.input.fields) + tuple(Field(name, call.type) for name, call in self.calls)
 
     @property
     def inputs(self) -> tuple[Node, ...]:
@@ -235,7 +258,12 @@ class Sort(Node):
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
-        return self.input.fields
+        return self.input.fields if self.is_public else _hidden(self.input.fields)
+
+    @property
+    def is_public(self) -> bool:
+        """Whether every server knows the order."""
+        return all(self.input.field(name).public for name, _ in self.keys)
 
     @property
     def inputs(self) -> tuple[Node, ...]:
@@ -256,7 +284,7 @@ class Limit(Node):
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
-        return self.input.fields
+        return _hidden(self.input.fields)
 
     @property
     def inputs(self) -> tuple[Node, ...]:
@@ -335,8 +363,14 @@ class Concatenate(Node):
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
-        return self.parts[0].fields
+        every = zip(*(one.fields for one in self.parts), strict=True)
+        return tuple(replace(alike[0], public=all(one.public for one in alike)) for alike in every)
 
     @property
     def inputs(self) -> tuple[Node, ...]:
         return self.parts
+
+
+def _hidden(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """The columns of rows of which no server can tell which is which."""
+    return tuple(replace(one, public=False) for one in fields)

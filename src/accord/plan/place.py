@@ -8,11 +8,11 @@ from accord.base.errors import OurFault, Refused
 from accord.plan.catalog import Catalog
 from accord.plan.facts import walk
 from accord.plan.lift import lift_to_owners
-from accord.plan.nodes import Aggregate, Join, Local, Node, Scan, Several, Sort
+from accord.plan.nodes import Join, Local, Node, Scan, Several
 from accord.plan.prune import prune_columns
 from accord.plan.public import fold_publics
 from accord.plan.push_filters import push_filters
-from accord.plan.share import share_inputs
+from accord.plan.share import share_inputs, unbounded
 from accord.plan.tidy import tidy_projections
 
 Rule = Callable[[Node, Catalog], Node]
@@ -23,12 +23,15 @@ RULES: tuple[Rule, ...] = (push_filters, lift_to_owners, prune_columns, fold_pub
 """Each keeps names, order and types of the columns, and the rows; `verify` checks the first after each, tests the second."""
 
 
+LOWERED_JOINS = ("inner", "left", "cross", "semi", "anti")
+
+
 def ignore(rule: str, plan: Node) -> None:
     """Nobody listens."""
 
 
 def place(node: Node, catalog: Catalog, trace: Trace = ignore) -> Node:
-    """The placed plan. Raises Refused, with the nearest form, where a step would need a secret layout or too large a grid.
+    """The placed plan. Raises Refused, with the nearest form, where a step would need room that nobody bounded.
 
     `trace` hears each rule's name and what it made.
     """
@@ -57,33 +60,32 @@ def verify(rule: str, before: Node, after: Node) -> None:
 
 
 def require_placed(node: Node) -> None:
-    """Raises Refused where a join, group-by or order is over a secret column, OurFault for what is not placed."""
+    """Raises Refused where a join could have more rows than anybody said, OurFault for what is not placed."""
     for one in walk(node):
         if isinstance(one, Scan | Local):
             raise OurFault(f"a {type(one).__name__} is left in a placed plan")
         if isinstance(one, Join):
-            for place, side in enumerate(one.inputs):
-                names = tuple(pair[place] for pair in one.on)
-                _require_public(side, names, "JOIN on", "JOIN on columns that come unchanged from declared domains or group-by keys")
             _require_kind(one)
-        if isinstance(one, Aggregate):
-            _require_public(one.input, one.keys, "GROUP BY", "write one aggregate for each value: COUNT(*) FILTER (WHERE {0} = …)")
-        if isinstance(one, Sort):
-            names = tuple(name for name, _ in one.keys)
-            _require_public(one.input, names, "ORDER BY", "order by a key; the recipient sorts the rest after opening")
-
-
-def _require_public(node: Node, names: tuple[str, ...], what: str, do: str) -> None:
-    for name in names:
-        if not node.field(name).public:
-            raise Refused(f"{what} {name}, which is secret there", rule="the layout of rows is public", do=do.format(name))
+            _require_bound(one)
 
 
 def _require_kind(node: Join) -> None:
-    if node.kind not in ("inner", "left", "cross"):
-        do = "turn a right join round; LEFT JOIN both tables to a grid of domains"
-        raise Refused(f"a {node.kind} join on shares", rule="inner, left or cross", do=do)
+    if node.kind not in LOWERED_JOINS:
+        do = "turn a right join round; write a full one as a left join and the rows of the right that meet none"
+        raise Refused(f"a {node.kind} join on shares", rule=", ".join(LOWERED_JOINS), do=do)
     for left, right in node.on:
         a, b = node.left.field(left).type, node.right.field(right).type
         if a.values != b.values or a.scale != b.scale:
             raise OurFault(f"a join of {left} with {right}, which are not in one form")
+
+
+def _require_bound(node: Join) -> None:
+    """A join on secret columns in which several rows of both sides may agree needs room that does not depend on the data."""
+    if not unbounded(node):
+        return
+    on = " and ".join(f"{left} = {right}" for left, right in node.on)
+    raise Refused(
+        f"a JOIN on {on}, which is secret, where several rows of either side may agree",
+        rule="how many rows meet is secret, so that their number needs a bound",
+        do="make one side unique with GROUP BY in a subquery, or declare the columns unique, or the most rows that the join can have",
+    )

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, columns_of
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Node, Project, Public, Sort
+from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, WindowCall, columns_of
+from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Node, Project, Public, Sort, Window
 from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, Type
 from accord.plan.typing import EPOCH
 
@@ -96,7 +96,29 @@ _WORDS: dict[str, Callable[[Call], str]] = {
 
 
 def aggregate_text(call: AggregateCall) -> str:
-    return f"{call.function.upper()}({'*' if call.argument is None else expression_text(call.argument)})"
+    argument = "*" if call.argument is None else expression_text(call.argument)
+    if call.quantile:
+        return f"QUANTILE_DISC({argument}, {call.quantile[0]}/{call.quantile[1]})"
+    if call.function == "count_distinct":
+        return f"COUNT(DISTINCT {argument})"
+    return f"{call.function.upper()}({argument})"
+
+
+def window_text(call: WindowCall) -> str:
+    """A call and the rows that it looks at."""
+    argument = "" if call.argument is None else expression_text(call.argument)
+    if call.function in ("lag", "lead"):
+        return f"{call.function.upper()}({argument}, {call.offset})"
+    if call.function in ("row_number", "rank", "dense_rank"):
+        return f"{call.function.upper()}()"
+    unit, start, end = call.frame
+    return f"{call.function.upper()}({argument or '*'}) over {unit} from {_edge(start, 'PRECEDING')} to {_edge(end, 'FOLLOWING')}"
+
+
+def _edge(offset: int | None, side: str) -> str:
+    if offset is None:
+        return f"UNBOUNDED {side}"
+    return "CURRENT ROW" if offset == 0 else f"{abs(offset)} {'PRECEDING' if offset < 0 else 'FOLLOWING'}"
 
 
 def sentence(node: Node, inputs: Sequence[str]) -> str:
@@ -111,17 +133,45 @@ def _project(node: Project, inputs: Sequence[str]) -> str:
     return f"of {inputs[0]} " + " and ".join([*parts, *(["computed " + "; ".join(made)] if made else [])])
 
 
+_KINDS = {"left": ", all rows of {0} kept", "semi": ": the rows of {0} that meet one", "anti": ": the rows of {0} that meet none"}
+
+
 def _join(node: Join, inputs: Sequence[str]) -> str:
     if node.kind == "cross":
         return f"every row of {inputs[0]} with every row of {inputs[1]}"
     on = " and ".join(f"{left} = {right}" for left, right in node.on)
-    kept = f", all rows of {inputs[0]} kept" if node.kind == "left" else ""
-    return f"{inputs[0]} joined with {inputs[1]} on the public {on}{kept}"
+    kept = _KINDS.get(node.kind, "").format(inputs[0])
+    alike = ", NULL being equal to NULL" if node.nulls_agree else ""
+    bound = f", at most {node.rows_max} rows" if node.rows_max and not node.unique and not node.is_choice else ""
+    secret = "" if node.is_public else "; which rows meet, and how many, stays secret"
+    return f"{inputs[0]} joined with {inputs[1]} on the {'public' if node.is_public else 'secret'} {on}{kept}{alike}{bound}{secret}"
 
 
 def _aggregate(node: Aggregate, inputs: Sequence[str]) -> str:
     made = "; ".join(f"{name} = {aggregate_text(call)}" for name, call in node.aggregates) or "one row"
-    return f"of {inputs[0]}, for each {', '.join(node.keys)}: {made}" if node.keys else f"over all rows of {inputs[0]}: {made}"
+    if not node.keys:
+        return f"over all rows of {inputs[0]}: {made}"
+    hidden = "" if node.is_public else "; which groups there are, and how many, stays secret"
+    return f"of {inputs[0]}, for each {', '.join(node.keys)}: {made}{hidden}"
+
+
+def _order(keys: Sequence[tuple[str, bool]]) -> str:
+    return ", ".join(name + (" descending" if down else "") for name, down in keys)
+
+
+def _sort(node: Sort, inputs: Sequence[str]) -> str:
+    return f"{inputs[0]} in the order of {_order(node.keys)}{'' if node.is_public else ', which stays secret'}"
+
+
+def _window(node: Window, inputs: Sequence[str]) -> str:
+    within = f", within the rows that agree on {', '.join(node.partition)}" if node.partition else ""
+    order = f" in the order of {_order(node.order)}" if node.order else ""
+    return f"{inputs[0]} and{within}{order}: {'; '.join(f'{name} = {window_text(call)}' for name, call in node.calls)}"
+
+
+def _limit(node: Limit, inputs: Sequence[str]) -> str:
+    after = f" after the first {node.offset}" if node.offset else ""
+    return f"the first {node.count} rows of {inputs[0]}{after}; whether there are so many stays secret"
 
 
 def _filter(node: Filter, inputs: Sequence[str]) -> str:
@@ -137,8 +187,8 @@ _SENTENCES: dict[type[Node], Callable[[Any, Sequence[str]], str]] = {
     Project: _project,
     Join: _join,
     Aggregate: _aggregate,
-    Sort: lambda node, inputs: (
-        f"{inputs[0]} in the order of {', '.join(name + (' descending' if down else '') for name, down in node.keys)}"
-    ),
+    Sort: _sort,
+    Window: _window,
+    Limit: _limit,
     Concatenate: lambda node, inputs: f"the rows of {', '.join(inputs)} one after the other",
 }
