@@ -22,7 +22,7 @@ from accord.frame.sql import parse, tree_to_plan
 from accord.plan.catalog import Catalog
 from accord.plan.evaluate import Plain
 from accord.plan.interpret import Table
-from accord.plan.local_sql import exact_quotient, storage_type
+from accord.plan.local_expression import cast_to, exact_quotient, storage_type
 from accord.plan.nodes import Field, Node
 from accord.plan.types import DATE, DECIMAL, INT, Type
 from accord.plan.typing import DIVIDE_DIGITS
@@ -138,7 +138,7 @@ def _average(of: exp.Expr, type: Type, wrap: Callable[[exp.Expr], exp.Expr]) -> 
 
 
 def _cast(node: exp.Expr, type: Type) -> exp.Expr:
-    return exp.cast(node.copy(), storage_type(type), dialect="duckdb") if type.kind in (INT, DECIMAL) else node
+    return cast_to(node, storage_type(type)) if type.kind in (INT, DECIMAL) else node
 
 
 def _scale(node: exp.Expr) -> int:

@@ -1,26 +1,16 @@
-"""The SQL that an owner runs for a local step: DuckDB text, built of sqlglot expressions from plan nodes.
-
-Categories are their text, decimals are exact, `/` is integer arithmetic rounded half away from zero: what `evaluate` means.
-"""
+"""The SQL that an owner runs for a local step: DuckDB text, built of sqlglot expressions from plan nodes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from sqlglot import exp
 
-from accord.base.errors import OurFault
 from accord.base.names import fresh_name
-from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, columns_of
-from accord.plan.nodes import Aggregate, Field, Filter, Join, Node, Project, Public, Scan
-from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, INT, TEXT, Type
-from accord.plan.typing import EPOCH
-
-DIGITS_MAX = 19
-"""Decimal digits of a value below 2^62."""
-Names = Mapping[str, exp.Expr]
+from accord.plan.expression import ColumnRef, columns_of
+from accord.plan.local_expression import aggregated, in_order, windowed, written
+from accord.plan.nodes import Aggregate, Concatenate, Field, Filter, Join, Limit, Node, Project, Public, Scan, Sort, Window
 
 
 def local_sql(node: Node) -> str:
@@ -29,204 +19,24 @@ def local_sql(node: Node) -> str:
     return text
 
 
-def storage_type(type: Type) -> str:
-    """The DuckDB type of a column of this type."""
-    if type.kind == DECIMAL:
-        return f"DECIMAL({max(DIGITS_MAX, type.scale + 1)}, {type.scale})"
-    return {INT: "BIGINT", DATE: "DATE", BOOL: "BOOLEAN", CATEGORY: "VARCHAR", TEXT: "VARCHAR"}[type.kind]
-
-
-def exact_quotient(left: exp.Expr, right: exp.Expr, scales: tuple[int, int, int]) -> exp.Expr:
-    """left / right with scales (left, right, result), rounded half away from zero in integers; NULL for a zero divisor."""
-    digits = scales[2] + scales[1] - scales[0]
-    over = _times(_units(left, scales[0]), max(digits, 0))
-    under = _times(_units(exp.Nullif(this=_paren(right), expression=exp.Literal.number(0)), scales[1]), max(-digits, 0))
-    two = exp.Literal.number(2)
-    size = exp.IntDiv(
-        this=exp.paren(exp.Add(this=exp.Mul(this=two, expression=exp.Abs(this=over)), expression=exp.Abs(this=under.copy()))),
-        expression=exp.paren(exp.Mul(this=two.copy(), expression=exp.Abs(this=under.copy()))),
-    )
-    below = exp.NEQ(this=_is_negative(over), expression=_is_negative(under))
-    signed = exp.Case(ifs=[exp.If(this=below, true=exp.Neg(this=exp.paren(size.copy())))], default=size)
-    return _from_units(signed, scales[2])
-
-
-def _is_negative(node: exp.Expr) -> exp.Expr:
-    return exp.paren(exp.LT(this=node.copy(), expression=exp.Literal.number(0)))
-
-
-def _paren(node: exp.Expr) -> exp.Expr:
-    return node if isinstance(node, exp.Column | exp.Literal | exp.Func | exp.Paren) else exp.paren(node)
-
-
-def _times(node: exp.Expr, digits: int) -> exp.Expr:
-    return exp.paren(exp.Mul(this=node, expression=exp.Literal.number(10**digits))) if digits else node
-
-
-def _units(node: exp.Expr, scale: int) -> exp.Expr:
-    """A number of some scale as a HUGEINT of its units."""
-    whole = exp.Mul(this=_paren(node), expression=exp.Literal.number(10**scale)) if scale else node
-    return exp.cast(whole, "HUGEINT", dialect="duckdb")
-
-
-def _from_units(node: exp.Expr, scale: int) -> exp.Expr:
-    whole = exp.cast(node, f"DECIMAL({DIGITS_MAX}, 0)", dialect="duckdb")
-    if not scale:
-        return whole
-    unit = exp.cast(exp.Literal.string(f"0.{'0' * (scale - 1)}1"), f"DECIMAL({scale + 1}, {scale})", dialect="duckdb")
-    return exp.cast(exp.Mul(this=whole, expression=unit), storage_type(Type(DECIMAL, scale=scale)), dialect="duckdb")
-
-
-# ---- expressions
-
-
-def written(expression: Expression, names: Names) -> exp.Expr:
-    """An expression over columns that `names` says how to write."""
-    if isinstance(expression, ColumnRef):
-        return names[expression.name].copy()
-    if isinstance(expression, Literal):
-        return _constant(expression)
-    assert isinstance(expression, Call)
-    return _WRITTEN[expression.function](expression, [written(one, names) for one in expression.arguments])
-
-
-def _constant(literal: Literal) -> exp.Expr:
-    type, value = literal.type, literal.value
-    if value is None:
-        return exp.cast(exp.null(), storage_type(type), dialect="duckdb")
-    if type.kind == CATEGORY:
-        return exp.Literal.string(type.values[value])
-    if type.kind == BOOL:
-        return exp.true() if value else exp.false()
-    if type.kind == DATE:
-        return exp.cast(exp.Literal.string((EPOCH + timedelta(days=value)).isoformat()), "DATE", dialect="duckdb")
-    if type.kind == DECIMAL:
-        digits = str(abs(value)).rjust(type.scale + 1, "0")
-        text = f"{digits[: len(digits) - type.scale]}.{digits[len(digits) - type.scale :]}" if type.scale else digits
-        return exp.cast(exp.Literal.string(f"{'-' if value < 0 else ''}{text}"), storage_type(type), dialect="duckdb")
-    number: exp.Expr = exp.Literal.number(abs(value))
-    return exp.paren(exp.Neg(this=number)) if value < 0 else number
-
-
-def _typed(argument: Expression, node: exp.Expr) -> exp.Expr:
-    """A constant integer as BIGINT, so that arithmetic on it does not stay in 32 bits."""
-    return exp.cast(node, "BIGINT", dialect="duckdb") if isinstance(argument, Literal) and argument.type.kind == INT else node
-
-
-def _arithmetic(kind: type[exp.Binary]) -> Callable[[Call, list[exp.Expr]], exp.Expr]:
-    def write(call: Call, arguments: list[exp.Expr]) -> exp.Expr:
-        left, right = (_paren(_operand(call, at, node)) for at, node in enumerate(arguments))
-        made = exp.paren(kind(this=left, expression=right))
-        return exp.cast(made.this, storage_type(call.type), dialect="duckdb") if call.type.kind == DECIMAL else made
-
-    return write
-
-
-def _operand(call: Call, at: int, node: exp.Expr) -> exp.Expr:
-    argument = call.arguments[at]
-    if call.type.kind == DATE and argument.type.kind == INT:
-        return exp.cast(node, "INTEGER", dialect="duckdb")
-    return node if isinstance(call.arguments[1 - at], ColumnRef) else _typed(argument, node)
-
-
-def _compared(kind: type[exp.Binary]) -> Callable[[Call, list[exp.Expr]], exp.Expr]:
-    return lambda _, arguments: exp.paren(kind(this=_paren(arguments[0]), expression=_paren(arguments[1])))
-
-
-def _joined(kind: type[exp.Connector]) -> Callable[[Call, list[exp.Expr]], exp.Expr]:
-    def write(_: Call, arguments: list[exp.Expr]) -> exp.Expr:
-        parts = [one.unnest() if isinstance(one.unnest(), exp.Predicate) else _paren(one) for one in arguments]
-        made = parts[0]
-        for one in parts[1:]:
-            made = kind(this=made, expression=one)
-        return exp.paren(made)
-
-    return write
-
-
-def _case(call: Call, arguments: list[exp.Expr]) -> exp.Expr:
-    typed = [_typed(argument, node) for argument, node in zip(call.arguments, arguments, strict=True)]
-    ifs = [exp.If(this=condition.unnest(), true=value) for condition, value in zip(typed[:-1:2], typed[1:-1:2], strict=True)]
-    return exp.Case(ifs=ifs, default=typed[-1])
-
-
-def _called(kind: type[exp.Func]) -> Callable[[Call, list[exp.Expr]], exp.Expr]:
-    def write(call: Call, arguments: list[exp.Expr]) -> exp.Expr:
-        typed = [_typed(argument, node).unnest() for argument, node in zip(call.arguments, arguments, strict=True)]
-        return _variadic(kind, typed)
-
-    return write
-
-
-def _variadic(kind: type[exp.Func], arguments: list[exp.Expr]) -> exp.Expr:
-    if issubclass(kind, exp.Least | exp.Greatest):
-        return kind(this=arguments[0], expressions=arguments[1:], ignore_nulls=True)
-    return kind(this=arguments[0], expressions=arguments[1:]) if len(arguments) > 1 else kind(this=arguments[0])
-
-
-def _divide(call: Call, arguments: list[exp.Expr]) -> exp.Expr:
-    left, right = (one.type.scale for one in call.arguments)
-    return exact_quotient(arguments[0], arguments[1], (left, right, call.type.scale))
-
-
-def _floor_divide(_: Call, arguments: list[exp.Expr]) -> exp.Expr:
-    under = exp.Nullif(this=arguments[1], expression=exp.Literal.number(0))
-    return exp.paren(exp.IntDiv(this=_paren(arguments[0]), expression=under))
-
-
-def _cast(call: Call, arguments: list[exp.Expr]) -> exp.Expr:
-    if call.type.kind == CATEGORY:
-        return arguments[0]
-    return exp.cast(arguments[0].unnest(), storage_type(call.type), dialect="duckdb")
-
-
-def _round(call: Call, arguments: list[exp.Expr]) -> exp.Expr:
-    return exp.Round(this=arguments[0].unnest(), decimals=exp.Literal.number(call.type.scale))
-
-
-_WRITTEN: dict[str, Callable[[Call, list[exp.Expr]], exp.Expr]] = {
-    "add": _arithmetic(exp.Add),
-    "subtract": _arithmetic(exp.Sub),
-    "multiply": _arithmetic(exp.Mul),
-    "negate": lambda _, arguments: exp.paren(exp.Neg(this=_paren(arguments[0]))),
-    "abs": _called(exp.Abs),
-    "divide": _divide,
-    "floor_divide": _floor_divide,
-    "round": _round,
-    "eq": _compared(exp.EQ),
-    "ne": _compared(exp.NEQ),
-    "lt": _compared(exp.LT),
-    "le": _compared(exp.LTE),
-    "gt": _compared(exp.GT),
-    "ge": _compared(exp.GTE),
-    "and": _joined(exp.And),
-    "or": _joined(exp.Or),
-    "not": lambda _, arguments: exp.paren(exp.Not(this=_paren(arguments[0]))),
-    "is_null": lambda _, arguments: exp.paren(exp.Is(this=_paren(arguments[0]), expression=exp.null())),
-    "case": _case,
-    "coalesce": _called(exp.Coalesce),
-    "least": _called(exp.Least),
-    "greatest": _called(exp.Greatest),
-    "cast": _cast,
-}
-
-
-# ---- tables
-
-
 @dataclass
 class _Draft:
-    """A SELECT in the making: FROM with its joins, WHERE, and how each output column is written."""
+    """A SELECT in the making: FROM with its joins, WHERE, and how each output column is written; or a query that is finished."""
 
     source: exp.Expr
     columns: dict[str, exp.Expr]
     joins: list[exp.Join] = field(default_factory=list)
     where: list[exp.Expr] = field(default_factory=list)
-    grouped: exp.Select | None = None
+    finished: exp.Query | None = None
 
     @property
     def is_bare(self) -> bool:
-        return not self.joins and not self.where and all(isinstance(one, exp.Column) for one in self.columns.values())
+        return (
+            self.finished is None
+            and not self.joins
+            and not self.where
+            and all(isinstance(one, exp.Column) for one in self.columns.values())
+        )
 
 
 class _Writer:
@@ -235,7 +45,7 @@ class _Writer:
     def __init__(self) -> None:
         self.aliases: set[str] = set()
 
-    def select(self, node: Node) -> exp.Select:
+    def select(self, node: Node) -> exp.Query:
         return self._closed_select(self._draft(node), node.fields)
 
     def _alias(self, name: str) -> str:
@@ -269,26 +79,67 @@ class _Writer:
         used = frozenset().union(*(columns_of(call.argument) for _, call in node.aggregates if call.argument is not None))
         draft = self._simple(self._draft(node.input), node.input, used)
         keys = {name: draft.columns[name] for name in node.keys}
-        columns = keys | {name: _aggregated(call, draft.columns) for name, call in node.aggregates}
+        columns = keys | {name: aggregated(call, draft.columns) for name, call in node.aggregates}
+        columns = columns or {"no_column": exp.Count(this=exp.Star())}
         select = self._open_select(_Draft(draft.source, columns, draft.joins, draft.where), tuple(columns))
         grouped = select.group_by(*(one.copy() for one in keys.values())) if keys else select
-        return _Draft(draft.source, {}, grouped=grouped)
+        return _Draft(draft.source, {}, finished=grouped)
 
     def join(self, node: Join) -> _Draft:
+        if node.is_choice:
+            return self._chosen(node)
         left = self._simple(self._draft(node.left), node.left, frozenset(name for name, _ in node.on))
+        if node.kind in ("right", "full") and not left.is_bare:
+            left = self._closed(left, node.left)
         right = self._draft(node.right)
-        if right.grouped is not None or not right.is_bare:
+        if not right.is_bare:
             right = self._closed(right, node.right)
-        on = [exp.EQ(this=left.columns[a].copy(), expression=right.columns[b].copy()) for a, b in node.on]
-        kinds = {"left": {"side": "LEFT"}, "cross": {"kind": "CROSS"}, "inner": {}}
-        if node.kind not in kinds:
-            raise OurFault(f"a {node.kind} join in a local step")
-        joined = exp.Join(this=right.source, on=exp.and_(*on) if on else None, **kinds[node.kind])
+        joined = exp.Join(this=right.source, on=_agree(node, left, right), **_KINDS[node.kind])
         return _Draft(left.source, left.columns | right.columns, [*left.joins, joined], left.where)
+
+    def _chosen(self, node: Join) -> _Draft:
+        """A semi join as EXISTS, an anti join as NOT EXISTS."""
+        left = self._simple(self._draft(node.left), node.left, frozenset(name for name, _ in node.on))
+        right = self._simple(self._draft(node.right), node.right, frozenset(name for _, name in node.on))
+        on = _agree(node, left, right)
+        meets = _Draft(right.source, {"": exp.Literal.number(1)}, right.joins, [*right.where, *([on] if on else [])])
+        exists: exp.Expr = exp.Exists(this=self._open_select(meets, ()))
+        chosen = exists if node.kind == "semi" else exp.Not(this=exists)
+        return _Draft(left.source, left.columns, left.joins, [*left.where, chosen])
+
+    def window(self, node: Window) -> _Draft:
+        used = frozenset().union(*(columns_of(call.argument) for _, call in node.calls if call.argument is not None))
+        draft = self._simple(self._draft(node.input), node.input, used | {*node.partition, *(name for name, _ in node.order)})
+        partition = [draft.columns[name].copy() for name in node.partition]
+        order = in_order([(draft.columns[name], down) for name, down in node.order]) if node.order else None
+        made = {name: windowed(call, draft.columns, partition, order) for name, call in node.calls}
+        whole = _Draft(draft.source, draft.columns | made, draft.joins, draft.where)
+        return _Draft(draft.source, {}, finished=self._open_select(whole, tuple(one.name for one in node.fields)))
+
+    def sort(self, node: Sort) -> _Draft:
+        draft = self._simple(self._draft(node.input), node.input, frozenset(name for name, _ in node.keys))
+        select = self._open_select(draft, tuple(one.name for one in node.fields))
+        select.set("order", in_order([(draft.columns[name], down) for name, down in node.keys]))
+        return _Draft(draft.source, {}, finished=select)
+
+    def limit(self, node: Limit) -> _Draft:
+        draft = self._draft(node.input)
+        select = self._closed_select(draft, node.fields)
+        if not isinstance(node.input, Sort):
+            select = self._open_select(self._closed(draft, node.input), tuple(one.name for one in node.fields))
+        return _Draft(draft.source, {}, finished=select.limit(node.count).offset(node.offset) if node.offset else select.limit(node.count))
+
+    def concatenate(self, node: Concatenate) -> _Draft:
+        names = tuple(one.name for one in node.fields)
+        parts = [self._open_select(self._closed(self._draft(one), one), names) for one in node.parts]
+        whole: exp.Query = parts[0]
+        for one in parts[1:]:
+            whole = exp.Union(this=whole, expression=one, distinct=False)
+        return _Draft(parts[0], {}, finished=whole)
 
     def _simple(self, draft: _Draft, node: Node, used: frozenset[str]) -> _Draft:
         """The draft, closed to a subquery where columns that are computed in it are computed with again, or it is grouped."""
-        if draft.grouped is not None or any(not isinstance(draft.columns[name], exp.Column) for name in used):
+        if draft.finished is not None or any(not isinstance(draft.columns[name], exp.Column) for name in used):
             return self._closed(draft, node)
         return draft
 
@@ -297,8 +148,8 @@ class _Writer:
         source = self._closed_select(draft, node.fields).subquery(alias)
         return _Draft(source, {one.name: exp.column(one.name, table=alias) for one in node.fields})
 
-    def _closed_select(self, draft: _Draft, fields: tuple[Field, ...]) -> exp.Select:
-        return draft.grouped if draft.grouped is not None else self._open_select(draft, tuple(one.name for one in fields))
+    def _closed_select(self, draft: _Draft, fields: tuple[Field, ...]) -> exp.Query:
+        return draft.finished if draft.finished is not None else self._open_select(draft, tuple(one.name for one in fields))
 
     @staticmethod
     def _open_select(draft: _Draft, names: tuple[str, ...]) -> exp.Select:
@@ -309,15 +160,24 @@ class _Writer:
         return select.where(*draft.where) if draft.where else select
 
 
+_KINDS: dict[str, dict[str, str]] = {
+    "inner": {},
+    "cross": {"kind": "CROSS"},
+    "left": {"side": "LEFT"},
+    "right": {"side": "RIGHT"},
+    "full": {"side": "FULL"},
+}
+
+
+def _agree(node: Join, left: _Draft, right: _Draft) -> exp.Expr | None:
+    """That a left and a right row agree on the join's columns."""
+    kind = exp.NullSafeEQ if node.nulls_agree else exp.EQ
+    on = [kind(this=left.columns[a].copy(), expression=right.columns[b].copy()) for a, b in node.on]
+    return exp.and_(*on) if on else None
+
+
 def _named(node: exp.Expr, name: str) -> exp.Expr:
     return node.copy() if isinstance(node, exp.Column) and node.name == name else exp.alias_(node.copy(), name)
-
-
-def _aggregated(call: AggregateCall, names: Names) -> exp.Expr:
-    kinds: dict[str, type[exp.AggFunc]] = {"sum": exp.Sum, "count": exp.Count, "min": exp.Min, "max": exp.Max}
-    argument = exp.Star() if call.argument is None else _typed(call.argument, written(call.argument, names)).unnest()
-    made = kinds[call.function](this=argument)
-    return exp.cast(made, storage_type(call.type), dialect="duckdb") if call.function == "sum" else made
 
 
 _DRAFTS: dict[type[Node], Callable[[_Writer, Node], _Draft]] = {
@@ -325,4 +185,8 @@ _DRAFTS: dict[type[Node], Callable[[_Writer, Node], _Draft]] = {
     Project: _Writer.project,  # type: ignore[dict-item]
     Aggregate: _Writer.aggregate,  # type: ignore[dict-item]
     Join: _Writer.join,  # type: ignore[dict-item]
+    Window: _Writer.window,  # type: ignore[dict-item]
+    Sort: _Writer.sort,  # type: ignore[dict-item]
+    Limit: _Writer.limit,  # type: ignore[dict-item]
+    Concatenate: _Writer.concatenate,  # type: ignore[dict-item]
 }
