@@ -181,8 +181,18 @@ async def to_rows(me: Party, groups: Groups, columns: Sequence[S]) -> list[S]:
     Opens:  nothing.
     Cost:   as `keep` and a shuffle of the columns. Facts: rows, the ring or width of each column.
     """
-    kept = await keep(me.step("keep"), groups.present, columns)
-    moved: list[Any] = await gather(me.step("back"), groups.by, [_steps_up(one) for one in kept])
+    return await over_rows(me.step("back"), groups.by, await keep(me.step("keep"), groups.present, columns))
+
+
+@costs(shuffle_cost)
+async def over_rows(me: Party, by: Permutation, columns: Sequence[S]) -> list[S]:
+    """As `to_rows`, of columns that are 0 in rows that are no group; `by` put their groups' last rows there.
+
+    Learns: nobody anything.
+    Opens:  nothing.
+    Cost:   as a shuffle of the columns. Facts: rows, the ring or width of each column.
+    """
+    moved: list[Any] = await gather(me, by, [_steps_up(one) for one in columns])
     return [sums_from(one) for one in moved]
 
 

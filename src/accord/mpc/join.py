@@ -168,15 +168,15 @@ async def join_pk_fk(
     Cost:   as `merge` by one bit more than the key, `last_left` of such a key and the columns, equality, `keep` of the columns, and
             `has_duplicate`. Facts: left rows, right rows, bits, profile, the ring or width of each column.
     """
-    merged = await merge(me.step("merge"), _sort_key(me, left_key, left_valid), _sort_key(me, right_key, right_valid))
+    merged = await merge(me.step("merge"), sort_key(me, left_key, left_valid), sort_key(me, right_key, right_valid))
     joined, arranged = await _matched(me, merged, left_key, left_valid, left_columns, right_key, right_valid)
     bits = left_key.width
     duplicate = await has_duplicate(me.step("duplicate"), arranged.planes(slice(bits)), arranged.plane(bits))
     return Joined(joined.matched, joined.columns, merged, duplicate)
 
 
-def _sort_key(me: Party, key: Bits, valid: Bits) -> Bits:
-    """Rows that are not valid come last."""
+def sort_key(me: Party, key: Bits, valid: Bits) -> Bits:
+    """The key by which rows that are not valid come last. Local."""
     return joined_key([not_bits(me, valid), key])
 
 
@@ -225,21 +225,25 @@ def as_of_cost(left_rows: int, right_rows: int, bits: int, time_bits: int, profi
 @costs(as_of_cost)
 async def join_as_of(
     me: Party,
-    left: tuple[Bits, Bits, Bits],
+    left_key: Bits,
+    left_time: Bits,
+    left_valid: Bits,
     left_columns: Sequence[Any],
-    right: tuple[Bits, Bits, Bits],
+    right_key: Bits,
+    right_time: Bits,
+    right_valid: Bits,
 ) -> Joined:
     """For each row of the right table the last left row with the same key whose time is not later; of several at that time, the last one.
 
-    `left` and `right`: key, time and validity (one plane) of each table, the time as a sort key; turn both times over
-    (`sort.descending_key`) for the first left row that is not earlier. A row that is not valid matches nothing.
+    Times are sort keys of one width; turn both over (`sort.descending_key`) for the first left row that is not earlier. A row that is not
+    valid matches nothing.
 
     Learns: as `join_pk_fk`.
     Opens:  as `join_pk_fk`.
     Cost:   as `join_pk_fk` sorted by key and time, without `has_duplicate`. Facts: left rows, right rows, bits of the key, of the time,
             profile, the ring or width of each column.
     """
-    sort_keys = (_sort_key(me, joined_key([key, time]), valid) for key, time, valid in (left, right))
-    merged = await merge(me.step("merge"), *sort_keys)
-    joined, _ = await _matched(me, merged, left[0], left[2], left_columns, right[0], right[2])
+    left, right = joined_key([left_key, left_time]), joined_key([right_key, right_time])
+    merged = await merge(me.step("merge"), sort_key(me, left, left_valid), sort_key(me, right, right_valid))
+    joined, _ = await _matched(me, merged, left_key, left_valid, left_columns, right_key, right_valid)
     return joined

@@ -108,8 +108,10 @@ def public_column(me: Party, values: Column, ring: Ring) -> Share:
     return Share(ring, values if me.index == 0 else ring.zeros(values.size), values if me.right == 0 else ring.zeros(values.size))
 
 
-def every_row(x: Bits, rows: int) -> Bits:
+def every_row(x: S, rows: int) -> S:
     """A column of one row as one of many rows that are all like it."""
+    if isinstance(x, Share):
+        return Share(x.ring, np.repeat(x.own[:1], rows), np.repeat(x.next[:1], rows))
     return Bits(rows, *(_spread(planes, rows) for planes in (x.own, x.next)))
 
 
