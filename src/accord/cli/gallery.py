@@ -10,7 +10,9 @@ import importlib
 import json
 import pkgutil
 import re
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import accord
@@ -78,7 +80,8 @@ def names() -> list[str]:
     """The systems that are there."""
     _find()
     gallery = importlib.import_module("accord.gallery")
-    return sorted(one.name.replace("_", "-") for one in pkgutil.iter_modules(gallery.__path__) if one.ispkg)
+    packages = [one.name for one in pkgutil.iter_modules(gallery.__path__) if one.ispkg]
+    return sorted(one.replace("_", "-") for one in packages if find_spec(f"accord.gallery.{one}.entry"))
 
 
 def entry(name: str) -> Entry:
@@ -86,6 +89,12 @@ def entry(name: str) -> Entry:
     if name not in names():
         raise Refused(f"the gallery has no {name!r}", do=f"it has {', '.join(names())}")
     return cast(Entry, importlib.import_module(f"accord.gallery.{name.replace('-', '_')}.entry"))
+
+
+def module(package: str, name: str) -> ModuleType:
+    """A module of a package of the gallery."""
+    _find()
+    return importlib.import_module(f"accord.gallery.{package}.{name}")
 
 
 def fresh_folder(name: str) -> Path:

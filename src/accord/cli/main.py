@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 gallery = typer.Typer(help="Published systems, each as a study that runs.", rich_markup_mode="rich")
 app.add_typer(gallery, name="gallery", rich_help_panel=SHOW)
+bench = typer.Typer(help="Benchmarks, each answer compared with DuckDB.", rich_markup_mode="rich")
+app.add_typer(bench, name="bench", rich_help_panel=SHOW)
 
 Study = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's folder.", show_default=False)]
 
@@ -171,6 +173,25 @@ def gallery_run(
     from accord.cli import gallery as command
 
     return command.run(name, data, runtime, json)
+
+
+@bench.callback()
+def bench_all() -> None:
+    """Benchmarks, each answer compared with DuckDB."""
+
+
+@bench.command("tpch")
+def bench_tpch(
+    sf: Annotated[float, typer.Option(metavar="NUMBER", help="The scale factor; 1 is six million rows of lineitem.")] = 0.01,
+    queries: Annotated[str, typer.Option(metavar="Q1,Q6,…", help="Default: all 22.", show_default=False)] = "",
+    runtime: Annotated[str, typer.Option(metavar="clear:|sim:|local:", help="Where it runs.")] = "local:",
+    data: Annotated[Path | None, typer.Option(metavar="FOLDER", help="The tables' files; default: made.", show_default=False)] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and progress on stderr alone.")] = False,
+) -> int:
+    """TPC-H over three owners: a suppliers' side, a customers' side, a registry of nations and parts."""
+    from accord.cli import bench as command
+
+    return command.tpch(sf, queries, runtime, data, json)
 
 
 @app.command(rich_help_panel=SHOW)

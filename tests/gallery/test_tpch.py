@@ -1,0 +1,98 @@
+"""TPC-H over three owners: what is declared holds what the generator makes, and answers are those of DuckDB."""
+
+from __future__ import annotations
+
+import datetime
+from decimal import Decimal
+
+import pytest
+import sqlglot
+from sqlglot import exp
+
+from accord.base.errors import Refused
+from accord.data.check import check
+from accord.gallery.tpch import bench, data, study
+from accord.gallery.tpch.tables import OWNERS, tables
+from accord.study.document import parse
+from accord.study.fields import read_toml
+
+SCALE = 0.01
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return data.make(tmp_path_factory.mktemp("tpch"), SCALE)
+
+
+def read(folder, query, scale=SCALE):
+    path = folder / "study.toml"
+    path.write_text(study.document(query, scale), encoding="utf-8")
+    return parse(read_toml(path))
+
+
+def test_each_question_names_columns_of_the_tables_that_it_names(tmp_path):
+    for query in study.QUERIES:
+        tree = sqlglot.parse_one(study.sql_of(query), dialect="duckdb")
+        declared = read(tmp_path, query).catalog.tables
+        assert set(declared) == {table.name for table in tree.find_all(exp.Table)} - {"revenue"}, query
+        for name, table in declared.items():
+            assert {column.name for column in table.schema.columns} <= set(tables(SCALE)[name].columns) and table.owners[0] in OWNERS
+
+
+def test_most_questions_need_tables_of_several_owners(tmp_path):
+    owners = {query: {table.owner for table in study.used(query, SCALE).values()} for query in study.QUERIES}
+    assert [query for query, held in owners.items() if len(held) == 1] == ["Q1", "Q6", "Q13", "Q15", "Q22"]
+    assert sum(len(held) == 3 for held in owners.values()) == 6
+
+
+def test_the_declarations_hold_the_rows(made, tmp_path):
+    """Whole tables, all columns: ints, decimals, days, categories, texts."""
+    columns = "\n".join(
+        f'[tables.{name}]\nowners = ["a"]\nrows_max = {one.rows_max}\nunique = {list(one.unique)}\ncolumns = ['
+        + ", ".join(f'{{ name = "{column}", {toml} }}' for column, toml in one.columns.items())
+        + "]"
+        for name, one in tables(SCALE).items()
+    )
+    head, _, release = study.document("Q6", SCALE).partition("[tables.lineitem]")
+    (tmp_path / "study.toml").write_text(f"{head}{columns}\n[[releases]]{release.partition('[[releases]]')[2]}", encoding="utf-8")
+    declared = parse(read_toml(tmp_path / "study.toml")).catalog.tables
+    rows = {name: check(made[name], table.schema, table.rows_max[0]).rows for name, table in declared.items()}
+    assert rows == {
+        "region": 5, "nation": 25, "part": 2000, "supplier": 100, "partsupp": 8000, "lineitem": 60175, "customer": 1500, "orders": 15000,
+    }  # fmt: skip
+
+
+def test_answers_are_those_of_duckdb(made, tmp_path):
+    results = list(bench.run(["Q1", "Q6"], SCALE, made, tmp_path, "sim:", lambda _: None))
+    assert [(one.query, one.matches_oracle, one.rows) for one in results] == [("Q1", True, 4), ("Q6", True, 1)]
+    assert all(one.rounds and one.bytes_per_server and not one.refused for one in results)
+
+
+ROWS = [{"a": 1, "b": Decimal("1.50")}, {"a": 1, "b": None}, {"a": 2, "b": Decimal(0)}]
+
+
+@pytest.mark.parametrize(
+    ("rows", "same"),
+    [
+        (ROWS, True),
+        ([ROWS[1], ROWS[0], ROWS[2]], True),
+        ([ROWS[0], ROWS[2], ROWS[1]], False),
+        (ROWS[:2], False),
+        ([*ROWS[:2], {"a": 2, "b": Decimal("0.01")}], False),
+        ([*ROWS[:2], {"a": 2, "b": 0}], False),
+        ([*ROWS[:2], {"a": datetime.date(2020, 1, 1), "b": Decimal(0)}], False),
+    ],
+)
+def test_the_comparison_can_fail(rows, same):
+    assert bench.is_same(rows, ROWS, ("a",)) is same
+
+
+def test_the_order_of_an_answer_is_read_from_the_question():
+    assert bench.order_of("Q3") == ("revenue", "o_orderdate") and bench.order_of("Q6") == ()
+
+
+def test_what_is_missing_is_named(tmp_path):
+    with pytest.raises(Refused, match="no question 'Q23'"):
+        study.sql_of("Q23")
+    with pytest.raises(Refused, match=r"no region\.parquet or region\.csv"):
+        data.given(tmp_path)
