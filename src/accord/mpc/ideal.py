@@ -29,6 +29,7 @@ from accord.mpc import (
     open,
     permute,
     product,
+    quickselect,
     reciprocal,
     root,
     scan,
@@ -236,6 +237,15 @@ def sorted_columns(key: Column, columns: Columns) -> Columns:
     return gather(order(key), columns)
 
 
+def at_ranks(key: Column, columns: Columns, *, ranks: list[int]) -> Columns:
+    """The key, then the columns."""
+    return [column[order(key)[ranks]] for column in (key, *columns)]
+
+
+def order_statistics(x: Column, *, ranks: list[int], bits: int) -> Column:
+    return np.sort(x)[ranks]
+
+
 def partition(flag: Column, columns: Columns) -> Columns:
     return [np.concatenate([column[flag], column[~flag]]) for column in columns]
 
@@ -388,6 +398,8 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     product.multiply: multiply,
     product.select: select,
     product.square: square,
+    quickselect.order_statistics: order_statistics,
+    quickselect.quickselect: at_ranks,
     reciprocal.leading_zeros: leading_zeros,
     reciprocal.reciprocal: inverse,
     reciprocal.scaled: scaled,
