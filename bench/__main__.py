@@ -17,6 +17,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--rows", type=rows_of, help="rows of every case, one number or several (1e4,1e5); default: each case's own")
     parser.add_argument("--only", nargs="+", choices=[case.name for case in CASES], help="these cases only")
+    parser.add_argument("--slow", action="store_true", help="the cases too that take minutes and gigabytes; a report: sizes up to 1e7")
     parser.add_argument("--link", nargs="+", choices=LINKS, default=list(LINKS))
     parser.add_argument("--repeats", type=int, default=5, help="timed runs of each case; the median is printed")
     parser.add_argument(
@@ -33,7 +34,7 @@ def main() -> int:
 
         print(json.dumps({"results": wan.measure()}, indent=2))
         return 0
-    cases = [case for case in CASES if not given.only or case.name in given.only]
+    cases = [case for case in CASES if (case.name in given.only if given.only else given.slow or not case.slow)]
     orders = [Order(case, rows, given.repeats) for case in cases for rows in given.rows or [case.rows]]
     results = [line for link in given.link for line in measure(orders, link)]
     print(json.dumps({"results": results}, indent=2) if given.json else table(results))

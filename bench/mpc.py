@@ -30,12 +30,12 @@ from accord.mpc.exponential import exp
 from accord.mpc.fixed import fixed_multiply
 from accord.mpc.logarithm import log
 from accord.mpc.logistic import logistic
-from accord.mpc.matmul import Matrix, fixed_matmul
+from accord.mpc.matmul import Matrix, fixed_matmul, fixed_matmul_cost
 from accord.mpc.party import Party
 from accord.mpc.product import dot, multiply
 from accord.mpc.root import sqrt
 from accord.mpc.share import Bits, Share
-from accord.mpc.shuffle import draw_shuffle, shuffle
+from accord.mpc.shuffle import draw_shuffle, shuffle, shuffle_cost
 from accord.mpc.sort import sort, sort_cost
 from accord.mpc.truncate import truncate
 from accord.node.processes import environment
@@ -68,20 +68,25 @@ class Case:
     """Whether a column is a matrix of rows · rows entries."""
     key_bits: int = 0
     """Width of a first argument of bits, before the columns."""
+    slow: bool = False
+    """Whether it takes minutes and gigabytes: measured only where it is asked for."""
 
 
+@costs(shuffle_cost)
 async def shuffled(me: Party, x: Share) -> Any:
     return await shuffle(me.step("go"), [x], draw_shuffle(me.step("draw"), x.rows))
 
 
 @costs(sort_cost)
-async def sorted_payload(me: Party, key: Bits, payload: Share) -> Any:
-    return await sort(me, key, [payload])
+async def sorted_payload(me: Party, key: Bits, *payload: Share) -> Any:
+    return await sort(me, key, payload)
 
 
+@costs(fixed_matmul_cost)
 async def square_matmul(me: Party, x: Share, y: Share) -> Share:
     size = isqrt(x.rows)
-    return (await fixed_matmul(me, Matrix(x, size, size), Matrix(y, size, size), fraction_bits=16)).share
+    left, right = (Matrix(one[: size * size], size, size) for one in (x, y))
+    return (await fixed_matmul(me, left, right, fraction_bits=16)).share
 
 
 async def swapped(me: Party, x: Share) -> Column:
@@ -101,6 +106,7 @@ CASES = (
     Case("shuffle", shuffled, 1_000_000, 1, whole=True),
     Case("sort32", sorted_payload, 1_000_000, 1, whole=True, key_bits=32),
     Case("sort64", sorted_payload, 1_000_000, 1, whole=True, key_bits=64),
+    Case("sort32x4", sorted_payload, 10_000_000, 3, whole=True, key_bits=32, slow=True),
     Case("matmul", square_matmul, 512, 2, whole=True, low=-(1 << 24), high=1 << 24, square=True),
     Case("division", divide, 100_000, 2, low=1, high=1 << 30, public=(("fraction_bits", 16), ("a_bits", 30), ("b_bits", 30))),
     Case("fixed_product", fixed_multiply, 100_000, 2, low=-(1 << 30), high=1 << 30, public=(("fraction_bits", 16),)),

@@ -48,14 +48,14 @@ def measured() -> dict[str, Any]:
     machine = calibrate.here()
     results = [one for link in LINKS for one in _told(orders(link), link)]
     say("long links")
-    far = wan.measure()
+    far = list(wan.measure(calibrate.apart()))
     say("floors")
     return {
         "date": datetime.date.today().isoformat(),
         "machine": machine_facts(),
         "results": results,
         "wan": far,
-        "foretold": foretold(machine),
+        "foretold": list(foretold(results, machine)),
         **floors(results),
         "seconds": round(time.monotonic() - start),
     }
@@ -107,17 +107,15 @@ def floors(results: list[Result]) -> dict[str, Any]:
     return {"speeds": found.__dict__, "floors": least}
 
 
-def foretold(machine: Any) -> dict[str, float]:
-    """What the cost model says of the cases whose protocols a calibration times, at their own rows."""
+def foretold(results: list[Result], machine: Any) -> Iterator[dict[str, Any]]:
+    """What the cost model says of each case over TLS, at each of its sizes."""
     from accord.mpc.party import LAN
-    from accord.plan.clock import foretell
     from bench import wan
 
-    found = {}
-    for name, alike in wan.CALIBRATED.items():
-        cost, work = wan.foreseen(named(name), named(name).rows, LAN)
-        found[name] = foretell(cost, dict.fromkeys([alike], work[next(iter(work))]), machine).seconds
-    return found
+    for one in results:
+        if one["link"] == "tls" and one["name"] in wan.COUNTED:
+            told = wan.foretold(named(one["name"]), one["rows"], LAN, machine)[1]
+            yield {"name": one["name"], "rows": one["rows"], "foretold": told.seconds, "seconds": one["seconds"]}
 
 
 def say(line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -176,6 +177,19 @@ def test_chunks_and_digits_are_the_whole_key(profile: Profile) -> None:
         assert [low for low, _ in chunks] == list(range(0, width, profile.chunk_bits))
         assert sum(sum(digits) for _, digits in chunks) == width
         assert all(0 < digit <= profile.digit_bits and sum(digits) <= profile.chunk_bits for _, digits in chunks for digit in digits)
+
+
+def test_over_long_links_a_sort_of_one_block_takes_wider_digits() -> None:
+    """Fewer rounds there, and no more bytes than so many rounds are worth; beyond one block what sends least."""
+    few, many = WAN.block_rows, WAN.block_rows + 1
+    assert sorting.suited(WAN, many) == WAN
+    assert sorting.suited(LAN, few) == LAN
+    narrow = replace(WAN, wider=None)
+    wide, slow = (cost_of(order, few, 32, one) for one in (WAN, narrow))
+    assert (wide.rounds, slow.rounds) == (42, 61)
+    assert wide.bytes_per_server - slow.bytes_per_server < 19 * 250_000, "what 100 Mbit/s carry in 19 passages of 20 ms"
+    assert cost_of(order, many, 32, WAN) == cost_of(order, many, 32, narrow)
+    check(100, 40, wide_words(100, 40), profile=WAN)
 
 
 # ---- kernels

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from accord.base.errors import OurFault
 from accord.base.ring import Z64
 from accord.frame.sql import to_plan
 from accord.mpc.coins import PairKeys
@@ -122,8 +123,8 @@ def question(me):
 
 
 def foretold(protocol, machine: Machine) -> float:
-    (_, cost, work), own = with_seconds(lambda: calls.count_work(protocol))
-    return foretell(cost, work, machine, own).seconds
+    (_, _, work), own = with_seconds(lambda: calls.count_work(protocol))
+    return foretell(work, machine, own).seconds
 
 
 @pytest.mark.slow
@@ -136,6 +137,16 @@ def test_foretold_seconds_are_those_that_it_takes(protocol):
         if 1 / FACTOR <= ratios[-1] <= FACTOR:
             return
     pytest.fail(f"measured / foretold: {ratios}")
+
+
+def test_a_machine_too_busy_to_be_measured_is_our_fault(monkeypatch):
+    """And no process is left behind."""
+    monkeypatch.setattr(calibrate, "MEASURE_TIMEOUT_SECONDS", 0.0)
+    started, start = [], calibrate._start
+    monkeypatch.setattr(calibrate, "_start", lambda job: started.append(start(job)) or started[-1])
+    with pytest.raises(OurFault, match="too busy to be measured"):
+        calibrate.here()
+    assert [one.wait() < 0 for one in started] == [True] * 3
 
 
 @pytest.mark.slow

@@ -27,6 +27,7 @@ from accord.mpc.shuffle import AnyColumn, Load, Span, Way, Words, draw_shuffle, 
 
 KEY_BITS_MAX = 256
 assert all((ROWS_MAX - 1).bit_length() + one.chunk_bits <= 64 for one in PROFILES.values()), "a row's number and its key bits fill one word"
+assert all((one.block_rows - 1).bit_length() + one.wider[1] <= 64 for one in PROFILES.values() if one.wider), "so they do in one block"
 
 # ---- keys
 
@@ -194,6 +195,14 @@ def chunks_of(bits: int, profile: Profile) -> list[tuple[int, list[int]]]:
     return chunks
 
 
+def suited(profile: Profile, rows: int) -> Profile:
+    """The profile with the digits and chunks of so many rows."""
+    if profile.wider is None or rows > profile.block_rows:
+        return profile
+    digit_bits, chunk_bits = profile.wider
+    return replace(profile, digit_bits=digit_bits, chunk_bits=chunk_bits)
+
+
 def row_numbers(me: Party, rows: int) -> Words:
     """The public row numbers as words: local."""
     ring = index_ring(rows)
@@ -203,7 +212,7 @@ def row_numbers(me: Party, rows: int) -> Words:
 
 def order_cost(rows: int, bits: int, profile: Profile = LAN) -> Cost:
     cost, number = Cost(0, 0), index_ring(rows).bits
-    for low, digits in chunks_of(bits, profile):
+    for low, digits in chunks_of(bits, suited(profile, rows)):
         left = sum(digits)
         if low:
             cost = cost.then(apply_first_cost(rows, number)).then(shuffle_cost(rows, left))
@@ -225,7 +234,7 @@ async def order(me: Party, key: Bits) -> Permutation:
     if not 1 <= key.width <= KEY_BITS_MAX:
         raise OurFault(f"a sort by {key!r}", rule=f"keys of 1 to {KEY_BITS_MAX} bits", do="hash wider keys")
     rows: Words | None = None
-    for low, digits in chunks_of(key.width, me.profile):
+    for low, digits in chunks_of(key.width, suited(me.profile, key.rows)):
         here = me.step(f"bits.{low}")
         (chunk,) = words_from_bits(key.planes(slice(low, low + sum(digits))))
         if rows is not None:

@@ -1,4 +1,4 @@
-"""Ten seconds that tell how quick a machine is: each protocol that plans run on, timed at two sizes; and one hop of a link.
+"""Ten seconds that tell how quick a machine is: protocols that plans run on, or one of a kind, each timed twice; and one hop of a link.
 
 Two settings. `here`: three server processes on this machine over TLS, as the runtime local: has them; they share its processors.
 `apart`: one server with a machine of its own, without links; they are added (`Machine.over`). What is measured is kept in a file of the
@@ -16,7 +16,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import isqrt
 from pathlib import Path
 from typing import Any
 
@@ -25,15 +26,22 @@ import numpy as np
 
 import accord
 from accord.base.errors import OurFault
-from accord.base.limits import BLOCK_ROWS, CONNECT_TIMEOUT_SECONDS, KEY_BYTES, SERVERS
+from accord.base.limits import BLOCK_ROWS, KEY_BYTES, SERVERS
 from accord.base.ring import Z64
 from accord.mpc.coins import PairKeys
 from accord.mpc.compose import in_blocks
-from accord.mpc.party import LAN, Party
+from accord.mpc.cost import costs
+from accord.mpc.exponential import exp
+from accord.mpc.matmul import Matrix, fixed_matmul_cost
+from accord.mpc.matmul import fixed_matmul as multiply_matrices
+from accord.mpc.party import LAN, Party, Profile
 from accord.mpc.share import Bits, Share
-from accord.node.processes import ALLOCATOR
+from accord.mpc.shuffle import draw_shuffle, shuffle, shuffle_cost
+from accord.mpc.sort import sort as sort_by
+from accord.mpc.sort import sort_cost
+from accord.node.processes import environment
 from accord.plan import secure_calls as calls
-from accord.plan.clock import Machine, fit
+from accord.plan.clock import Machine, Work, fit
 from accord.wire.attempts import Attempts
 from accord.wire.exchange import Protocol
 from accord.wire.handshake import Binding, Server
@@ -41,67 +49,126 @@ from accord.wire.local import run_local
 from accord.wire.tcp import Links, address_of, adopt, connect, drive, listen
 from accord.wire.tls import Identity, make_identity
 
-SMALL_ROWS = 64
-REPEATS = 5
+FEW = replace(LAN, block_rows=64)
+"""Blocks of so few rows that what a step costs by itself is all that they cost."""
+FEW_BLOCKS = 16
+REPEATS = 4
 HOPS = 100
+MEASURE_TIMEOUT_SECONDS = 300
+"""Ten seconds are usual; the first time on a machine kernels are compiled too."""
 
 Seconds = dict[str, tuple[float, float]]
-"""By protocol: at few rows, and at many."""
+"""By protocol: of many blocks of few rows, and of many rows."""
+
+
+@costs(sort_cost)
+async def sort(me: Party, key: Bits, payload: Share) -> Share:
+    (moved,) = (await sort_by(me, key, [payload]))[1]
+    assert isinstance(moved, Share)
+    return moved
+
+
+@costs(shuffle_cost)
+async def gather(me: Party, x: Share) -> Share:
+    """What every way through a shuffle does, and drawing it."""
+    (moved,) = await shuffle(me.step("go"), [x], draw_shuffle(me.step("draw"), x.rows))
+    assert isinstance(moved, Share)
+    return moved
+
+
+@costs(fixed_matmul_cost)
+async def fixed_matmul(me: Party, x: Share, y: Share) -> Share:
+    """Square matrices; entries that do not fill one are left out."""
+    size = isqrt(x.rows)
+    left, right = (Matrix(one[: size * size], size, size) for one in (x, y))
+    return (await multiply_matrices(me, left, right, fraction_bits=16)).share
 
 
 @dataclass(frozen=True)
 class Case:
-    """A protocol with as many secret arguments as it takes; `planes`: they are bits, else elements of Z_2^64.
+    """A protocol with as many secret arguments as it takes: bits of the widths `planes`, then elements of Z_2^64.
 
-    `blocks`: the blocks of the longer timing. Quick protocols take many, so that their columns leave the caches as real ones do.
+    `rows` of the longer timing. Quick protocols take many, so that their columns leave the caches as real ones do. `whole`: it cuts its
+    rows into blocks itself.
     """
 
     protocol: Callable[..., Protocol[Any]]
-    arguments: int
-    blocks: int
+    elements: int
+    rows: int
     public: tuple[tuple[str, Any], ...] = ()
-    planes: bool = False
+    planes: tuple[int, ...] = ()
+    whole: bool = False
 
 
 CASES = {
-    "and_bits": Case(calls.and_bits, 2, 32, planes=True),
-    "bit_to_ring": Case(calls.bit_to_ring, 1, 16, (("ring", Z64),), planes=True),
-    "multiply": Case(calls.multiply, 2, 32),
-    "dot": Case(calls.dot, 2, 32, (("starts", np.zeros(1, np.intp)),)),
-    "sign": Case(calls.sign, 1, 8, (("bits", 64),)),
-    "is_zero": Case(calls.is_zero, 1, 8, (("bits", 64),)),
-    "minimum": Case(calls.minimum, 2, 4, (("bits", 64),)),
-    "maximum": Case(calls.maximum, 2, 4, (("bits", 64),)),
-    "floor_shift": Case(calls.floor_shift, 1, 8, (("shift", 16),)),
-    "quotient": Case(calls.quotient, 2, 2, (("a_bits", 40), ("b_bits", 20))),
+    "and_bits": Case(calls.and_bits, 0, 16 * BLOCK_ROWS, planes=(4, 4)),
+    "bit_to_ring": Case(calls.bit_to_ring, 0, 12 * BLOCK_ROWS, (("ring", Z64),), planes=(1,)),
+    "multiply": Case(calls.multiply, 2, 16 * BLOCK_ROWS),
+    "dot": Case(calls.dot, 2, 16 * BLOCK_ROWS, (("starts", np.zeros(1, np.intp)),), whole=True),
+    "sign": Case(calls.sign, 1, 6 * BLOCK_ROWS, (("bits", 64),)),
+    "is_zero": Case(calls.is_zero, 1, 6 * BLOCK_ROWS, (("bits", 64),)),
+    "minimum": Case(calls.minimum, 2, 4 * BLOCK_ROWS, (("bits", 64),)),
+    "floor_shift": Case(calls.floor_shift, 1, 6 * BLOCK_ROWS, (("shift", 16),)),
+    "quotient": Case(calls.quotient, 2, 2 * BLOCK_ROWS, (("a_bits", 40), ("b_bits", 20))),
+    "exp": Case(
+        calls.counted(exp, lambda me, x, low, high: (x.rows, low, high), lambda x, low, high: ("ring", 64, x.rows)),
+        1,
+        4 * BLOCK_ROWS,
+        (("low", -(1 << 21)), ("high", 10 << 16)),
+    ),
+    "gather": Case(calls.counted(gather, lambda me, x: (x.rows, x.ring), lambda x: ("ring", 64, x.rows)), 1, 16 * BLOCK_ROWS, whole=True),
+    "sort": Case(
+        calls.counted(sort, lambda me, key, x: (key.rows, key.width, me.profile, x.ring), lambda key, x: ("ring", 64, x.rows)),
+        1,
+        4 * BLOCK_ROWS,
+        planes=(24,),
+        whole=True,
+    ),
+    "fixed_matmul": Case(
+        calls.counted(
+            fixed_matmul,
+            lambda me, x, y: (x.rows, 16, x.ring),
+            lambda x, y: ("ring", 64, x.rows),
+            lambda x, y: 8 * isqrt(x.rows) ** 3,
+        ),
+        2,
+        4 * BLOCK_ROWS,
+        whole=True,
+    ),
 }
 
 
 def run_case(me: Party, name: str, rows: int) -> Protocol[Any]:
     """One call of a protocol; over blocks where there are more rows. The values do not matter: no protocol's time depends on them."""
     case = CASES[name]
-    secret = [_secret(case.planes, rows) for _ in range(case.arguments)]
-    whole = name == "dot"
-    return case.protocol(me, *secret, **dict(case.public)) if whole else in_blocks(case.protocol, me, *secret, **dict(case.public))
+    secret = [_bits(width, rows) for width in case.planes] + [_ring(rows) for _ in range(case.elements)]
+    here, public = case.protocol, dict(case.public)
+    return here(me, *secret, **public) if case.whole else in_blocks(here, me, *secret, **public)
 
 
-def _secret(planes: bool, rows: int) -> Share | Bits:
+def _ring(rows: int) -> Share:
     """Ones, and not zeros: pages of zeros that were never written to are all one page, quicker to read than data."""
-    if planes:
-        ones = np.ones((1, (rows + 63) // 64), np.uint64)
-        return Bits(rows, ones, ones.copy())
     return Share(Z64, np.ones(rows, np.uint64), np.ones(rows, np.uint64))
+
+
+def _bits(width: int, rows: int) -> Bits:
+    """Fixed bits that differ from row to row, as keys do."""
+    planes = np.arange(1, width * ((rows + 63) // 64) + 1, dtype=np.uint64).reshape(width, -1) * np.uint64(0x9E3779B97F4A7C15)
+    return Bits(rows, planes, planes.copy())
 
 
 def fitted(seconds: Seconds, hop_seconds: float) -> Machine:
     """The machine on which the cases took so long."""
-    small, large, rounds = {}, {}, {}
-    for name in seconds:
-        counted = [calls.count_work(lambda me, name=name, rows=rows: run_case(me, name, rows)) for rows in (SMALL_ROWS, _many(name))]  # type: ignore[misc]
-        (_, cost, less), (_, cost_large, more) = counted
-        small[name], large[name] = next(iter(less.values())), next(iter(more.values()))
-        rounds[name] = cost.rounds, cost_large.rounds
-    return Machine(fit(large, seconds, small, rounds, hop_seconds), hop_seconds)
+    few, many = dict[str, tuple[Work, float]](), dict[str, tuple[Work, float]]()
+    for name, (short, long) in seconds.items():
+        for profile, rows, taken, into in ((FEW, _few(), short, few), (LAN, CASES[name].rows, long, many)):
+            work = calls.count_work(lambda me, name=name, rows=rows: run_case(me, name, rows), profile)[2]  # type: ignore[misc]
+            into[name] = work, taken
+    return Machine(fit(few, many, hop_seconds), hop_seconds)
+
+
+def _few() -> int:
+    return FEW_BLOCKS * FEW.block_rows
 
 
 # ---- a server with a machine of its own
@@ -112,23 +179,19 @@ def apart() -> Machine:
     pair_keys = [secrets.token_bytes(KEY_BYTES) for _ in range(SERVERS)]
     parties = [Party(i, PairKeys({c: pair_keys[c] for c in (i, (i + 1) % SERVERS)}), profile=LAN) for i in range(SERVERS)]
 
-    def timed(name: str, rows: int, attempt: int) -> float:
-        protocols = [run_case(me.step(f"{name}.{rows}.{attempt}"), name, rows) for me in parties]
+    def timed(name: str, profile: Profile, rows: int, attempt: int) -> float:
+        protocols = [run_case(replace(me, profile=profile).step(f"{name}.{rows}.{attempt}"), name, rows) for me in parties]
         start = time.perf_counter()
         run_local(protocols)
         return (time.perf_counter() - start) / SERVERS
 
-    return fitted({name: _two(lambda rows, attempt, name=name: timed(name, rows, attempt), _many(name)) for name in CASES}, 0.0)  # type: ignore[misc]
+    return fitted({name: _two(timed, name) for name in CASES}, 0.0)
 
 
-def _many(name: str) -> int:
-    return CASES[name].blocks * BLOCK_ROWS
-
-
-def _two(timed: Callable[[int, int], float], rows: int) -> tuple[float, float]:
+def _two(timed: Callable[[str, Profile, int, int], float], name: str) -> tuple[float, float]:
     """The times at few rows and at many, after a first call of each that does not count."""
-    few = [timed(SMALL_ROWS, attempt) for attempt in range(4 * REPEATS)][1:]
-    many = [timed(rows, attempt) for attempt in range(REPEATS)][1:]
+    few = [timed(name, FEW, _few(), attempt) for attempt in range(2 * REPEATS)][1:]
+    many = [timed(name, LAN, CASES[name].rows, attempt) for attempt in range(REPEATS)][1:]
     return _quiet(few), _quiet(many)
 
 
@@ -166,9 +229,13 @@ def here() -> Machine:
         listeners = [listen("127.0.0.1:0") for _ in range(SERVERS)]
         addresses = tuple(address_of(one) for one in listeners)
         running = [_start(_Job(index, folder, addresses, one.fileno())) for index, one in enumerate(listeners)]
-        for one in listeners:
-            one.close()
-        said = [_finish(one) for one in running]
+        for listener in listeners:
+            listener.close()
+        try:
+            said = [_finish(one) for one in running]
+        finally:
+            for one in running:
+                one.kill()
     slowest = {name: (max(one.seconds[name][0] for one in said), max(one.seconds[name][1] for one in said)) for name in CASES}
     return fitted(slowest, statistics.median(one.hop_seconds for one in said))
 
@@ -179,7 +246,7 @@ def _start(job: _Job) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**ALLOCATOR, **os.environ},
+        env={**environment(SERVERS), **os.environ},
         pass_fds=[job.listener],
     )
     assert process.stdin is not None
@@ -189,7 +256,11 @@ def _start(job: _Job) -> subprocess.Popen[bytes]:
 
 
 def _finish(process: subprocess.Popen[bytes]) -> _Times:
-    out, wrong = process.communicate(timeout=4 * CONNECT_TIMEOUT_SECONDS)
+    try:
+        out, wrong = process.communicate(timeout=MEASURE_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        where, do = f"{MEASURE_TIMEOUT_SECONDS} seconds", "try again when it has less to do"
+        raise OurFault("this machine is too busy to be measured", where=where, do=do) from error
     if process.returncode:
         raise OurFault("a process that measures this machine ended early", rule=wrong.decode(errors="replace").strip().rpartition("\n")[2])
     return msgspec.json.decode(out, type=_Times)
@@ -204,13 +275,13 @@ def _measure(job: _Job) -> _Times:
     with connect(job.index, job.addresses, identities[job.index], binding, attempts, listener=adopt(job.listener)) as links:
         me = Party(job.index, PairKeys(links.keys), profile=LAN)
 
-        def timed(name: str, rows: int, attempt: int) -> float:
-            here = me.step(f"{name}.{rows}.{attempt}")
+        def timed(name: str, profile: Profile, rows: int, attempt: int) -> float:
+            here = replace(me, profile=profile).step(f"{name}.{rows}.{attempt}")
             drive(_hops(here.step("ready"), 1), links)
             return _seconds(run_case(here, name, rows), links)
 
         hop = _quiet([_seconds(_hops(me.step(f"hops.{attempt}"), HOPS), links) / HOPS for attempt in range(2 * REPEATS)])
-        return _Times({name: _two(lambda rows, attempt, name=name: timed(name, rows, attempt), _many(name)) for name in CASES}, hop)  # type: ignore[misc]
+        return _Times({name: _two(timed, name) for name in CASES}, hop)
 
 
 def _seconds(protocol: Protocol[Any], links: Links) -> float:

@@ -60,14 +60,14 @@ def forecast(compiled: Compiled, kept: Kept) -> Forecast:
             step.what,
             step.rounds,
             step.bytes_per_server,
-            foretell(price.cost, price.work, kept.here).seconds,
-            foretell(price.cost, price.work, far).seconds,
+            foretell(price.work, kept.here).seconds,
+            foretell(price.work, far).seconds,
         )
         for step, price in zip(told, priced, strict=True)
     )
     (cost, work), own = with_seconds(lambda: cost_and_work(compiled.specs, compiled.profile))
     crowd = max(1.0, SERVERS / (os.cpu_count() or 1))
-    return Forecast(steps, cost, foretell(cost, work, kept.here, own * crowd), foretell(cost, work, far, own))
+    return Forecast(steps, cost, foretell(work, kept.here, own * crowd), foretell(work, far, own))
 
 
 def with_seconds(counted: Callable[[], T]) -> tuple[T, float]:

@@ -1,16 +1,16 @@
 """The protocols of `mpc` that plans run on, each under its own name here, and parties that count them instead.
 
 Lowering calls protocols only through this file. With `Counter`s in place of parties, the very text that runs a plan gives its cost:
-a protocol's messages are replayed empty, in the pattern that a run of one row has, its declared bytes are counted, and a column of
-zeros of the right shape comes back. Prediction cannot drift from execution, since both are one text.
+a protocol's messages are replayed in the pattern of a run of few rows, with its declared bytes spread over them and no memory behind
+them, and a column of zeros of the right shape comes back. Prediction cannot drift from execution, since both are one text.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, wraps
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -22,8 +22,8 @@ from accord.mpc.coins import PairKeys
 from accord.mpc.cost import Cost, cost_of
 from accord.mpc.party import LAN, Party, Profile
 from accord.mpc.share import Bits, Share
-from accord.plan.clock import Done, Work
-from accord.wire.exchange import Exchange, Protocol
+from accord.plan.clock import Hears, Labour, Says, Work
+from accord.wire.exchange import Exchange, Expected, Message, Payload, Protocol
 from accord.wire.local import run_local
 
 T = TypeVar("T")
@@ -36,17 +36,13 @@ class Counter(Party):
 
 @dataclass
 class _Tally:
-    """What counters have in place of coins: what is done, which server 0 counts; and whether messages are replayed."""
+    """What counters have in place of coins: the bytes that all servers send, which server 0 counts; each server's course, in which
+    they write down their work; and whether messages are replayed.
+    """
 
     bytes: int = 0
     replays: bool = True
-    work: dict[str, Done] = field(default_factory=dict)
-
-    def add(self, protocol: str, sent: int, taken: int) -> None:
-        """One call: bytes that all servers send, and bytes of a server's arguments."""
-        before = self.work.get(protocol, Done(0, 0))
-        self.work[protocol] = Done(before.calls + 1, before.nbytes + sent + taken)
-        self.bytes += sent
+    courses: tuple[list[Labour | Says | Hears], ...] = field(default_factory=lambda: tuple([] for _ in range(SERVERS)))
 
     def column(self, component: int, ring: Ring, rows: int, path: str, lane: str, row: int) -> Column:
         raise OurFault(f"a counter was asked for coins at {path}", do="call the protocol through plan/secure_calls.py")
@@ -65,12 +61,27 @@ def count_work(protocol: Callable[[Party], Protocol[Any]], profile: Profile = LA
     """As `count`, and the work that it is, from which plan/clock.py foretells seconds."""
     tally = _Tally()
     running = [protocol(Counter(index, tally, profile=profile)) for index in range(SERVERS)]
+    noted = [_noted(one, course) for one, course in zip(running, tally.courses, strict=True)]
     try:
-        outcome = run_local(running)
+        outcome = run_local(noted)
     finally:
-        for one in running:
+        for one in (*noted, *running):
             one.close()
-    return outcome.results[0], Cost(outcome.rounds, tally.bytes), tally.work
+    return outcome.results[0], Cost(outcome.rounds, tally.bytes), Work(tally.courses)
+
+
+async def _noted(running: Protocol[T], course: list[Labour | Says | Hears]) -> T:
+    """A protocol whose messages are written down."""
+    answer: Any = None
+    while True:
+        try:
+            request: Exchange = running.send(answer)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+        course += [Says(one.peer, one.payload.size) for one in request.sends]
+        course += [Hears(one.peer) for one in request.hears]
+        answer = await request
 
 
 def shape_of(protocol: Callable[[Party], Protocol[T]]) -> T:
@@ -95,10 +106,20 @@ Shape = tuple[str, int, int]
 """Kind, width and rows of a result, as `zeros` takes them."""
 
 
+def _taken(*secrets: Share | Bits, **public: Any) -> int:
+    return sum(one.own.nbytes + one.next.nbytes for one in secrets)
+
+
 def counted(
-    protocol: Callable[..., Protocol[Any]], facts: Callable[..., tuple[Any, ...]], shape: Callable[..., Shape]
+    protocol: Callable[..., Protocol[Any]],
+    facts: Callable[..., tuple[Any, ...]],
+    shape: Callable[..., Shape],
+    taken: Callable[..., int] = _taken,
 ) -> Callable[..., Protocol[Any]]:
-    """The protocol, or for a counter its messages, its cost for the facts of these arguments, and zeros of the result's shape."""
+    """The protocol, or for a counter its messages, its cost for the facts of these arguments, and zeros of the result's shape.
+
+    `taken`: how many bytes a server reads of its arguments; more than they have where it reads them again and again.
+    """
 
     @wraps(protocol)
     async def call(me: Party, *secrets: Any, **public: Any) -> Any:
@@ -107,34 +128,63 @@ def counted(
         assert isinstance(me.coins, _Tally)
         if not me.coins.replays:
             return zeros(*shape(*secrets, **public))
+        sent = cost_of(protocol, *facts(me, *secrets, **public)).bytes
         if me.index == 0:
-            taken = sum(one.own.nbytes + one.next.nbytes for one in secrets)
-            me.coins.add(protocol.__name__, cost_of(protocol, *facts(me, *secrets, **public)).bytes, taken)
+            me.coins.bytes += sent
         tiny = tuple((name, None if isinstance(value, np.ndarray) else value) for name, value in public.items())
         kinds = tuple(one.ring.bits if isinstance(one, Share) else -one.width for one in secrets)
-        await _replay(me, _pattern(protocol, kinds, tiny, me.profile))
+        blocks = min(-(-secrets[0].rows // me.profile.block_rows), BLOCKS_REPLAYED_MAX)
+        handled = sent + taken(*secrets, **public)
+        await _replay(me, protocol.__name__, sent, handled, _pattern(protocol, kinds, tiny, me.profile, max(1, blocks)))
         return zeros(*shape(*secrets, **public))
 
     return call
 
 
-Pattern = tuple[tuple[tuple[tuple[int, ...], tuple[int, ...]], ...], ...]
-"""For each role, for each exchange: the roles that it sends to, and those that it hears."""
+BLOCKS_REPLAYED_MAX = 64
+"""A protocol that cuts its rows into blocks itself is replayed with as many blocks, of few rows, up to this number."""
+TINY_BLOCK_ROWS = 64
 
 
-async def _replay(me: Party, pattern: Pattern) -> None:
-    nothing = np.zeros(0, np.uint8)
-    for sends, hears in pattern[me.role]:
-        await me.exchange({me.server(role): nothing for role in sends}, {me.server(role): 0 for role in hears})
+class _Step(NamedTuple):
+    """One exchange: the roles that are sent to and the bytes, the roles that are heard and the bytes; and whether it is sent ahead."""
+
+    sends: tuple[tuple[int, int], ...]
+    hears: tuple[tuple[int, int], ...]
+    ahead: bool
+
+
+Pattern = tuple[tuple[_Step, ...], ...]
+"""The exchanges of each role."""
+
+
+async def _replay(me: Party, protocol: str, sent: int, handled: int, pattern: Pattern) -> None:
+    """The pattern's messages, which share the bytes `sent` in its proportions; the bytes handled are shared evenly."""
+    assert isinstance(me.coins, _Tally)
+    whole = max(1, sum(nbytes for steps in pattern for step in steps for _, nbytes in step.sends))
+    steps, course = pattern[me.role], me.coins.courses[me.index]
+    for step in steps:
+        course.append(Labour(protocol, handled / len(steps)))
+        sends = tuple(Message(me.server(role), me.path, _weight(nbytes * sent // whole)) for role, nbytes in step.sends)
+        hears = tuple(Expected(me.server(role), me.path, nbytes * sent // whole) for role, nbytes in step.hears)
+        await Exchange(sends, hears, step.ahead)
+
+
+def _weight(nbytes: int) -> Payload:
+    """So many bytes that take no memory."""
+    return np.broadcast_to(np.uint8(0), nbytes)
 
 
 @lru_cache(maxsize=4096)
 def _pattern(
-    protocol: Callable[..., Protocol[Any]], kinds: tuple[int, ...], public: tuple[tuple[str, Any], ...], profile: Profile
+    protocol: Callable[..., Protocol[Any]], kinds: tuple[int, ...], public: tuple[tuple[str, Any], ...], profile: Profile, blocks: int
 ) -> Pattern:
-    """Who speaks to whom in a run of one row: it depends on public arguments alone. Kinds: bits of a ring, or minus a width."""
-    secrets = [zeros("ring", kind, 1) if kind > 0 else zeros("bits", -kind, 1) for kind in kinds]
-    found: list[list[tuple[tuple[int, ...], tuple[int, ...]]]] = [[] for _ in range(SERVERS)]
+    """Who says how much to whom in a run of so many small blocks: it depends on public arguments alone. Kinds: bits of a ring, or minus
+    a width.
+    """
+    rows = blocks * TINY_BLOCK_ROWS
+    secrets = [zeros("ring", kind, rows) if kind > 0 else zeros("bits", -kind, rows) for kind in kinds]
+    found: list[list[_Step]] = [[] for _ in range(SERVERS)]
 
     async def listened(me: Party) -> None:
         running = protocol(me, *secrets, **dict(public))
@@ -144,11 +194,14 @@ def _pattern(
                 request: Exchange = running.send(answer)
             except StopIteration:
                 return
-            found[me.index].append((tuple(one.peer for one in request.sends), tuple(one.peer for one in request.hears)))
+            sends = tuple((one.peer, one.payload.size) for one in request.sends)
+            hears = tuple((one.peer, one.nbytes) for one in request.hears)
+            found[me.index].append(_Step(sends, hears, request.ahead))
             answer = await request
 
+    tiny = replace(profile, block_rows=TINY_BLOCK_ROWS)
     keys = [PairKeys({i: bytes(KEY_BYTES), (i + 1) % SERVERS: bytes(KEY_BYTES)}) for i in range(SERVERS)]
-    run_local([listened(Party(index, keys[index], profile=profile)) for index in range(SERVERS)])
+    run_local([listened(Party(index, keys[index], profile=tiny)) for index in range(SERVERS)])
     return tuple(map(tuple, found))
 
 
