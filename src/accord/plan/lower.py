@@ -17,20 +17,23 @@ from numpy.typing import NDArray
 from accord.base.errors import OurFault
 from accord.mpc.cost import Cost
 from accord.mpc.party import LAN, Party, Profile
-from accord.mpc.share import Bits, Share
+from accord.mpc.share import Bits
 from accord.plan.clock import Work
 from accord.plan.expression import Call, Expression
 from accord.plan.interpret import sort_rank
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Node, Project, Public, Sort
+from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Node, Project, Public, Sort
 from accord.plan.secure_aggregate import aggregate
 from accord.plan.secure_calls import count, count_work, shape_of, zeros
 from accord.plan.secure_expression import compute
-from accord.plan.secure_flags import Flag, all_of, as_bits
+from accord.plan.secure_flags import Flag, all_of
 from accord.plan.secure_flow import Step, flow
+from accord.plan.secure_group import aggregate_secretly
 from accord.plan.secure_join import join
-from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable, from_input, input_parts, join_bits, join_flags
-from accord.plan.secure_values import shared
-from accord.plan.types import BOOL, CATEGORY
+from accord.plan.secure_match import join_secretly
+from accord.plan.secure_order import limit, sort_secretly
+from accord.plan.secure_rows import concatenated
+from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable, from_input, input_parts
+from accord.plan.types import CATEGORY
 from accord.wire.exchange import Protocol
 
 
@@ -86,12 +89,14 @@ async def _run(me: Party, node: Node, inputs: Mapping[str, SecureTable], *tables
         if _is_empty(node, tables):
             return _empty(node)
         tables = tuple(table if table.rows else _absent(table) for table in tables)
-    return await _LOWERED[type(node)](me, node, *tables)
+    made = await _LOWERED[type(node)](me, node, *tables)
+    faults = {id(bits): (sentence, bits) for one in (*tables, made) for sentence, bits in one.faults}
+    return replace(made, faults=tuple(faults.values()))
 
 
 def _is_empty(node: Node, tables: tuple[SecureTable, ...]) -> bool:
     """Whether an input without rows leaves none; a left join keeps its left rows, an aggregate without keys has one."""
-    return bool(tables[0].rows == 0 or (isinstance(node, Join) and node.kind != "left")) and not (
+    return bool(tables[0].rows == 0 or (isinstance(node, Join) and node.kind not in ("left", "anti"))) and not (
         isinstance(node, Aggregate) and not node.keys
     )
 
@@ -148,40 +153,25 @@ def _unclean(columns: Mapping[str, Column]) -> dict[str, Column]:
 
 async def _project(me: Party, node: Project, table: SecureTable) -> SecureTable:
     columns = await compute(me, table, [expression for _, expression in node.columns])
-    return SecureTable(table.rows, dict(zip((name for name, _ in node.columns), columns, strict=True)), table.valid)
+    return replace(table, columns=dict(zip((name for name, _ in node.columns), columns, strict=True)))
 
 
 async def _concatenate(me: Party, node: Concatenate, *tables: SecureTable) -> SecureTable:
-    columns: dict[str, Column] = {}
-    for one in node.fields:
-        parts = [table.columns[one.name] for table in tables]
-        if all(isinstance(part, PublicColumn) for part in parts):
-            values, nulls = (np.concatenate([getattr(part, name) for part in parts]) for name in ("values", "nulls"))
-            columns[one.name] = PublicColumn(one.type, values, nulls)
-        else:
-            secret = [_secret(me, part, table) for part, table in zip(parts, tables, strict=True)]
-            null = join_flags(me, [part.null for part in secret], [table.rows for table in tables])
-            value = _joined([part.value for part in secret])
-            columns[one.name] = SecretColumn(one.type, value, null, all(part.clean for part in secret))
-    rows = [table.rows for table in tables]
-    return SecureTable(sum(rows), columns, join_flags(me, [table.valid for table in tables], rows))
+    return concatenated(me, node.fields, tables)
 
 
-def _secret(me: Party, column: Column, table: SecureTable) -> SecretColumn:
-    if isinstance(column, SecretColumn):
-        return column
-    null: Flag = column.nulls if column.nulls.any() else False
-    is_bool = column.type.kind == BOOL
-    value = as_bits(me, column.values != 0, table.rows) if is_bool else shared(me, column.values)
-    return SecretColumn(column.type, value, null, clean=table.valid is True)
+async def _join(me: Party, node: Join, left: SecureTable, right: SecureTable) -> SecureTable:
+    return await (join if node.is_public else join_secretly)(me, node, left, right)
 
 
-def _joined(parts: list[Any]) -> Share | Bits:
-    return join_bits(parts) if isinstance(parts[0], Bits) else Share.concatenate(parts)
+async def _aggregate(me: Party, node: Aggregate, table: SecureTable) -> SecureTable:
+    return await (aggregate if node.is_public else aggregate_secretly)(me, node, table)
 
 
 async def _sort(me: Party, node: Sort, table: SecureTable) -> SecureTable:
     """By the keys in order; texts by their letters, NULL last either way, equal rows as they stood."""
+    if not node.is_public:
+        return await sort_secretly(me, node, table)
     parts: list[NDArray[Any]] = []
     for name, descending in node.keys:
         column = table.public(name)
@@ -192,14 +182,19 @@ async def _sort(me: Party, node: Sort, table: SecureTable) -> SecureTable:
     return table.take(np.lexsort(parts[::-1])) if parts else table
 
 
+async def _limit(me: Party, node: Limit, table: SecureTable) -> SecureTable:
+    return await limit(me, node, table)
+
+
 _LOWERED: dict[type[Node], Callable[..., Protocol[SecureTable]]] = {
     Public: _public,
     Filter: _filter,
     Project: _project,
     Concatenate: _concatenate,
-    Join: join,
-    Aggregate: aggregate,
+    Join: _join,
+    Aggregate: _aggregate,
     Sort: _sort,
+    Limit: _limit,
 }
 
 

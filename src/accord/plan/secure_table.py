@@ -77,13 +77,15 @@ class SecureTable:
     """`rows` rows; `valid` is True where all of them are there.
 
     `faults`: what of a promise was found broken while computing, each a sentence and one row of one plane, set where it is broken. No
-    server learns them; the gate releases nothing where one is set, and tells the recipients which.
+    server learns them; the gate releases nothing where one is set, and tells the recipients which. `is_packed`: rows that are there
+    stand before all that are not.
     """
 
     rows: int
     columns: Mapping[str, Column]
     valid: Flag = field(default=True)
     faults: tuple[tuple[str, Bits], ...] = ()
+    is_packed: bool = False
 
     def take(self, rows: NDArray[Any]) -> SecureTable:
         """The public rows of these numbers (or where a boolean array is set), in that order."""

@@ -1,0 +1,258 @@
+"""The protocols of `mpc` on whole tables (sorts, groups, joins) that plans run on, each under its own name here; for a counter their cost
+and zeros of the right shape.
+
+Their messages are replayed in the pattern of a run of few rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from functools import lru_cache, wraps
+from typing import Any
+
+import numpy as np
+
+from accord.base.limits import KEY_BYTES, SERVERS
+from accord.base.ring import Ring
+from accord.mpc import bits, convert, group, hash_keys, join, lookup, permute, scan, sort
+from accord.mpc.coins import PairKeys
+from accord.mpc.cost import cost_of
+from accord.mpc.group import Arranged, Chosen, Groups
+from accord.mpc.join import Joined, Merged
+from accord.mpc.party import Party, Profile
+from accord.mpc.permute import Permutation
+from accord.mpc.rows import zeros_like
+from accord.mpc.share import Bits, Share
+from accord.mpc.shuffle import Shuffle, draw_shuffle
+from accord.plan.secure_calls import Counter, Pattern, _replay, _Step, _Tally, counted, zeros
+from accord.wire.exchange import Protocol
+from accord.wire.local import run_local
+
+AnyProtocol = Callable[..., Protocol[Any]]
+
+
+def relation(protocol: AnyProtocol, facts: Callable[..., tuple[Any, ...]], result: Callable[..., Any]) -> AnyProtocol:
+    """The protocol; or for a counter messages of its cost for the facts of these arguments, and a result of zeros."""
+
+    @wraps(protocol)
+    async def call(me: Any, *secrets: Any, **public: Any) -> Any:
+        if not isinstance(me, Counter):
+            return await protocol(me, *secrets, **public)
+        made = result(*secrets, **public)
+        assert isinstance(me.coins, _Tally)
+        if me.coins.replays:
+            cost = cost_of(protocol, *facts(me, *secrets, **public))
+            described, named = _described(secrets), _described([[name, value] for name, value in public.items()])
+            few = cost_of(protocol, *facts(me, *_built(None, described), **dict(_built(None, named))))
+            pattern = _pattern(protocol, described, named, me.profile, cost.rounds - few.rounds)
+            if me.index == 0:
+                me.coins.bytes += cost.bytes
+            handled = cost.bytes + _held((*secrets, *public.values()))
+            await _replay(me, protocol.__name__, cost.bytes, handled, pattern)
+        return made
+
+    return call
+
+
+# ---- patterns of messages
+
+ROWS_REPLAYED_MAX = 256
+Description = tuple[Any, ...]
+
+
+@lru_cache(maxsize=4096)
+def _pattern(protocol: AnyProtocol, described: Description, named: Description, profile: Profile, further: int) -> Pattern:
+    """Who says how much to whom in a run of such arguments; then the further rounds of more rows."""
+    found: list[list[_Step]] = [[] for _ in range(SERVERS)]
+    keys = [PairKeys({i: bytes(KEY_BYTES), (i + 1) % SERVERS: bytes(KEY_BYTES)}) for i in range(SERVERS)]
+    parties = [Party(index, keys[index], profile=profile) for index in range(SERVERS)]
+    runs = (protocol(me, *_built(me, described), **dict(_built(me, named))) for me in parties)
+    run_local([_listened(run, steps) for run, steps in zip(runs, found, strict=True)])
+    last = [_Step((((role - 1) % SERVERS, 1),), (((role + 1) % SERVERS, 1),), False) for role in range(SERVERS)]
+    return tuple((*steps, *[last[role]] * further) for role, steps in enumerate(found))
+
+
+async def _listened(running: Protocol[Any], steps: list[_Step]) -> None:
+    """A protocol of which every exchange is written down."""
+    answer: Any = None
+    while True:
+        try:
+            request = running.send(answer)
+        except StopIteration:
+            return
+        sends = tuple((one.peer, one.payload.size) for one in request.sends)
+        hears = tuple((one.peer, one.nbytes) for one in request.hears)
+        steps.append(_Step(sends, hears, request.ahead))
+        answer = await request
+
+
+def _described(argument: Any) -> Any:
+    """Of an argument what a pattern depends on: kinds and shapes, of few rows."""
+    if isinstance(argument, Share):
+        return "ring", argument.ring.bits, min(argument.rows, ROWS_REPLAYED_MAX)
+    if isinstance(argument, Bits):
+        return "bits", argument.width, min(argument.rows, ROWS_REPLAYED_MAX)
+    if isinstance(argument, Permutation):
+        return "permutation", min(argument.rows, ROWS_REPLAYED_MAX)
+    if isinstance(argument, Merged):
+        rows = [min(one, ROWS_REPLAYED_MAX) for one in (argument.left_rows, argument.right_rows)]
+        return "made", Merged, (("permutation", sum(rows)), ("permutation", rows[0]), ("is", rows[0]), ("is", rows[1]))
+    if isinstance(argument, Arranged | Groups | Joined):
+        return "made", type(argument), tuple(_described(getattr(argument, one.name)) for one in fields(argument))
+    if isinstance(argument, list | tuple):
+        return "list", *map(_described, argument)
+    return "is", tuple(argument.tolist()) if isinstance(argument, np.ndarray) else argument
+
+
+def _built(me: Party | None, described: Any) -> Any:
+    """An argument like the one described, of zeros; of nobody, if only its shape is asked for."""
+    kind, *what = described
+    if kind in ("ring", "bits"):
+        return zeros(kind, *what)
+    if kind == "permutation":
+        shuffle = draw_shuffle(me.step("drawn"), what[0]) if me else Shuffle(what[0], 0, {})
+        return Permutation(shuffle, np.arange(what[0], dtype=np.uint32))
+    if kind == "made":
+        return what[0](*(_built(me and me.step(str(at)), one) for at, one in enumerate(what[1])))
+    if kind == "list":
+        return [_built(me and me.step(str(at)), one) for at, one in enumerate(what)]
+    return np.array(what[0], np.int64) if isinstance(what[0], tuple) else what[0]
+
+
+def _held(arguments: Any) -> int:
+    """Bytes of a server's columns."""
+    if isinstance(arguments, Share | Bits):
+        return int(arguments.own.nbytes + arguments.next.nbytes)
+    return sum(map(_held, arguments)) if isinstance(arguments, list | tuple) else 0
+
+
+def kinds(columns: Sequence[Share | Bits]) -> list[Ring | int]:
+    """What costs depend on: each column's ring or width."""
+    return [one.ring if isinstance(one, Share) else one.width for one in columns]
+
+
+# ---- zeros
+
+
+def _alike(columns: Sequence[Any], rows: int) -> list[Any]:
+    return [zeros_like(one, rows) for one in columns]
+
+
+def _plane(rows: int, width: int = 1) -> Bits:
+    planes = np.zeros((width, (rows + 63) // 64), np.uint64)
+    return Bits(rows, planes, planes)
+
+
+def _ring(rows: int, ring: Ring) -> Share:
+    return Share(ring, ring.zeros(rows), ring.zeros(rows))
+
+
+def _permutation(rows: int) -> Permutation:
+    return Permutation(Shuffle(rows, 0, {}), np.zeros(rows, np.uint32))
+
+
+def _arranged(key: Bits, columns: Sequence[Any] = (), **_: Any) -> Arranged:
+    return Arranged(_permutation(key.rows), _plane(key.rows), _plane(key.rows), _alike(columns, key.rows))
+
+
+def _groups(arranged: Arranged, sums: Sequence[Share] = (), lasts: Sequence[Any] = ()) -> Groups:
+    rows = arranged.rows
+    return Groups(_permutation(rows), _plane(rows), _ring(rows, group.count_ring(rows)), _alike(sums, rows), _alike(lasts, rows))
+
+
+def _chosen(arranged: Arranged, columns: Sequence[Any]) -> Chosen:
+    return Chosen(_plane(arranged.rows), _plane(arranged.rows), _alike(columns, arranged.rows))
+
+
+def _joined(left_key: Bits, left_valid: Bits, left_columns: Sequence[Any], right_key: Bits, right_valid: Bits) -> Joined:
+    left, right = left_key.rows, right_key.rows
+    merged = Merged(_permutation(left + right), _permutation(left), left, right)
+    return Joined(_plane(right), _alike(left_columns, right), merged, _plane(1))
+
+
+# ---- rows by rows
+
+to_bits = counted(
+    convert.to_bits,
+    lambda me, x, bits: (x.rows, bits, me.profile.adder),
+    lambda x, bits: ("bits", bits, x.rows),
+)
+look_up_bits = relation(
+    lookup.look_up_bits,
+    lambda me, index, table, width: (index.rows, len(table), width),
+    lambda index, table, width: _plane(index.rows, width),
+)
+hash_words = relation(
+    hash_keys.hash_keys,
+    lambda me, keys, bits: (keys[0].width, bits),
+    lambda keys, bits: [_plane(one.rows, bits) for one in keys],
+)
+all_bits = relation(bits.all_bits, lambda me, a: (a.rows, a.width), lambda a: _plane(a.rows))
+keep = relation(scan.keep, lambda me, flag, columns: (flag.rows, *kinds(columns)), lambda flag, columns: _alike(columns, flag.rows))
+
+# ---- orders
+
+sort_rows = relation(
+    sort.sort,
+    lambda me, key, columns: (key.rows, key.width, me.profile, *kinds(columns)),
+    lambda key, columns: (_permutation(key.rows), _alike(columns, key.rows)),
+)
+gather = relation(
+    permute.gather,
+    lambda me, by, columns: (by.rows, *kinds(columns)),
+    lambda by, columns: _alike(columns, by.rows),
+)
+partition = relation(
+    scan.partition,
+    lambda me, flag, columns: (flag.rows, *kinds(columns)),
+    lambda flag, columns: (_permutation(flag.rows), _alike(columns, flag.rows)),
+)
+
+# ---- groups
+
+
+def _arrange_facts(me: Any, key: Bits, columns: Sequence[Any] = (), *, valid: Bits | None = None, within: Bits | None = None) -> Any:
+    return key.rows, key.width, within.width if within is not None else 0, valid is not None, me.profile, *kinds(columns)
+
+
+arrange = relation(group.arrange, _arrange_facts, _arranged)
+group_rows = relation(
+    group.aggregate,
+    lambda me, arranged, sums=(), lasts=(): (arranged.rows, *kinds(sums), *kinds(lasts)),
+    _groups,
+)
+to_rows = relation(
+    group.to_rows,
+    lambda me, groups, columns: (groups.by.rows, *kinds(columns)),
+    lambda groups, columns: _alike(columns, groups.by.rows),
+)
+group_extremes = relation(
+    group.group_extremes,
+    lambda me, arranged, columns, *, counted=None: (arranged.rows, counted is not None, *kinds(columns)),
+    lambda arranged, columns, *, counted=None: (_chosen(arranged, columns), _chosen(arranged, columns)),
+)
+group_quantile = relation(
+    group.group_quantile_discrete,
+    lambda me, arranged, columns, q, *, counted=None: (arranged.rows, q, counted is not None, *kinds(columns)),
+    lambda arranged, columns, q, *, counted=None: _chosen(arranged, columns),
+)
+
+# ---- joins
+
+join_pk_fk = relation(
+    join.join_pk_fk,
+    lambda me, left_key, left_valid, left_columns, right_key, right_valid: (
+        left_key.rows,
+        right_key.rows,
+        left_key.width,
+        me.profile,
+        *kinds(left_columns),
+    ),
+    _joined,
+)
+left_matched = relation(
+    join.left_matched,
+    lambda me, joined: (joined.merged.left_rows, joined.merged.right_rows),
+    lambda joined: _plane(joined.merged.left_rows),
+)

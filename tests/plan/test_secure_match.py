@@ -1,0 +1,55 @@
+"""Joins on secret columns, on shares and plainly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from accord.base.errors import Refused
+from accord.plan.nodes import Join, Node
+from accord.plan.place import require_placed
+from tests.plan.secret_rows import assert_same_rows, chosen, held
+
+SEEDS = range(6)
+
+
+def sides(seed: int) -> tuple[Node, Node]:
+    left, right = held("a", "a_", 20), held("b", "b_", 13)
+    return (chosen(left) if seed % 2 else left), (chosen(right) if seed % 3 else right)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", ["inner", "left"])
+@pytest.mark.parametrize("unique", ["left", "right", "both"])
+@pytest.mark.parametrize("name", ["key", "id"])
+def test_one_side_is_unique(name: str, unique: str, kind: str, seed: int) -> None:
+    left, right = sides(seed)
+    join = Join(left, right, kind, ((f"a_{name}", f"b_{name}"),), unique=unique)
+    alone = {owner: f"{owner}_{name}" for owner, side in (("a", "left"), ("b", "right")) if unique in (side, "both")}
+    assert_same_rows(join, seed, alone)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", ["semi", "anti"])
+@pytest.mark.parametrize("nulls_agree", [False, True])
+@pytest.mark.parametrize("names", [("key",), ("group", "ok"), ("x", "price", "day", "group")], ids="-".join)
+def test_rows_that_meet_any_or_none(names: tuple[str, ...], nulls_agree: bool, kind: str, seed: int) -> None:
+    left, right = sides(seed)
+    join = Join(left, right, kind, tuple((f"a_{name}", f"b_{name}") for name in names), nulls_agree=nulls_agree)
+    assert_same_rows(join, seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_keys_of_several_columns_and_of_different_ranges(seed: int) -> None:
+    left, right = sides(seed)
+    join = Join(left, right, "inner", (("a_key", "b_id"), ("a_day", "b_day")), unique="right")
+    assert_same_rows(join, seed, {"b": "b_id"})
+
+
+def test_a_join_whose_rows_nobody_bounds_is_refused() -> None:
+    left, right = sides(0)
+    join = Join(left, right, "inner", (("a_key", "b_key"),))
+    with pytest.raises(Refused, match=r"a JOIN on a_key = b_key, which is secret.*make one side unique"):
+        require_placed(join)
+    require_placed(replace(join, unique="left"))
