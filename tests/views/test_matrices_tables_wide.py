@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from accord.base.ring import Z64, Ring
-from accord.mpc import hash_keys, lookup, matmul, wide
+from accord.mpc import convert, hash_keys, lookup, matmul, wide, wide_words
 from accord.mpc.matmul import Matrix
 from accord.mpc.party import Party, Profile
 from accord.mpc.share import Bits, Share
@@ -47,6 +47,10 @@ async def widened(me: Party, x: Share) -> Share:
     return as_share(await wide.widen(me, x))
 
 
+async def wide_bit(me: Party, b: Bits) -> Share:
+    return as_share(await wide_words.bit_to_wide(me, b, R1))
+
+
 def with_public(**public: Any) -> dict[str, Any]:
     return {"arrange": lambda cases: public}
 
@@ -72,6 +76,8 @@ LEAVES = {
     "sign_wide 3 in lanes of 2": Leaf(narrow(wide.sign_wide), (R4,), [(-3,), (3,)], with_public(bits=3)),
     "wide_to_bits 2": Leaf(narrow(wide.wide_to_bits), (R2,), all_of(2), with_public(bits=2)),
     "is_zero_wide 2": Leaf(narrow(wide.is_zero_wide), (R2,), all_of(2), with_public(bits=2)),
+    "bit_to_wide": Leaf(wide_bit, (1,), all_of(1)),
+    "select_wide": Leaf(narrow(wide_words.select_wide), (R2, R2, R2), [(0, 1, 2), (1, 1, 2)]),
     "equality_wide 2": Leaf(narrow(wide.equality_wide), (R2, R2), some_of(4, 2, 2), with_public(bits=2)),
 }
 PIVOTED = (
@@ -82,6 +88,7 @@ PIVOTED = (
     "truncate_to_ring 2",
     "truncate_wide 1",
     "is_zero_wide 2",
+    "bit_to_wide",
 )
 
 
@@ -195,6 +202,15 @@ async def widened_64(me: Party, x: Share) -> None:
     await wide.widen(me, x)
 
 
+async def there_and_back(me: Party, low: Share, high: Share) -> None:
+    word = [await convert.to_bits(me.step(name), one) for name, one in (("low", low), ("high", high))]
+    await wide_words.to_wide(me.step("wide"), Bits.stack(word))
+
+
+async def chosen(me: Party, x: Wide, y: Wide) -> Wide:
+    return await wide_words.select_wide(me, x, x, y)
+
+
 COMPOSITES: dict[str, tuple[Callable[..., Any], int]] = {
     "matmul": (of_matrices(matmul.matmul), 2),
     "fixed_matmul": (of_matrices(matmul.fixed_matmul, fraction_bits=16), 2),
@@ -212,6 +228,9 @@ COMPOSITES: dict[str, tuple[Callable[..., Any], int]] = {
     "less_than_wide": (of_lanes(wide.less_than_wide, 2, bits=100), 4),
     "equality_wide": (of_lanes(wide.equality_wide, 2, bits=128), 4),
     "wide_to_bits": (of_lanes(wide.wide_to_bits, 1, bits=128), 2),
+    "to_wide": (there_and_back, 2),
+    "select_wide": (of_lanes(chosen, 2), 4),
+    "floor_wide": (of_lanes(wide_words.floor_wide, 1, shift=20), 2),
 }
 
 

@@ -38,6 +38,8 @@ from accord.mpc import (
     sort,
     truncate,
     wide,
+    wide_open,
+    wide_words,
 )
 
 Columns = list[Column]
@@ -434,4 +436,10 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     wide.truncate_wide: floor_shift,
     wide.wide_to_bits: wide_to_bits,
     wide.widen: as_given,
+    wide_open.open_result_wide: as_given,
+    wide_open.reveal_wide: as_given,
+    wide_words.bit_to_wide: as_given,
+    wide_words.floor_wide: floor_shift,
+    wide_words.select_wide: select,
+    wide_words.to_wide: as_given,
 }

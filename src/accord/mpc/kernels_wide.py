@@ -78,6 +78,13 @@ def group_sums(a: Column, starts: Column, lane: Ring) -> Column:
     return add(add(one, _lanes(middle << half, middle >> (width - half), lane), lane), _lanes(np.zeros_like(top), top, lane), lane)
 
 
+def running_sums(a: Column, lane: Ring) -> Column:
+    """Sums of the rows so far; a low lane that falls below what was added to it has wrapped once."""
+    low = lane.reduce(np.cumsum(a[:, 0], dtype=lane.dtype))
+    wraps = np.cumsum(low < a[:, 0], dtype=lane.dtype)
+    return np.stack([low, lane.reduce(np.cumsum(a[:, 1], dtype=lane.dtype) + wraps)], axis=1)
+
+
 def _lanes(low: Column, high: Column, lane: Ring) -> Column:
     return np.stack([lane.encode(low), lane.encode(high)], axis=1)
 

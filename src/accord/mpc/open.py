@@ -47,7 +47,7 @@ async def open_result(me: Party, x: AnySecret, permit: Permit) -> Column:
     Cost:   1 round, 1 element a row (1 bit a bit) and server. Facts: rows, ring or width.
     Needs:  servers among the permit's recipients.
     """
-    _require_permit(permit)
+    require_permit(permit)
     return await _opened(me, x)
 
 
@@ -62,7 +62,7 @@ async def reveal(me: Party, x: AnySecret, permit: Permit) -> Column:
     Opens:  nothing to servers.
     Cost:   no rounds here; each part goes to the recipient under the recipient's key. Facts: rows, ring or width.
     """
-    _require_permit(permit)
+    require_permit(permit)
     if isinstance(x, Bits):
         return without_pad(x.own ^ me.zero_planes(x.width, x.rows), x.rows)
     return x.ring.reduce(x.own + me.zero_share(x.ring, x.rows))
@@ -102,6 +102,6 @@ def without_pad(planes: Column, rows: int) -> Column:
     return cleared
 
 
-def _require_permit(permit: Permit) -> None:
+def require_permit(permit: Permit) -> None:
     if not isinstance(permit, Permit):
         raise OurFault("an opening without a permit", rule="only release/gate.py makes permits")

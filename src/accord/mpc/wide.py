@@ -32,7 +32,7 @@ from accord.mpc.convert import (
 )
 from accord.mpc.cost import FREE, Cost, cost_of, costs, plane_bytes
 from accord.mpc.inputs import add_public
-from accord.mpc.kernels_wide import add, dots, group_sums, shift_down, subtract, times
+from accord.mpc.kernels_wide import add, dots, group_sums, running_sums, shift_down, subtract, times
 from accord.mpc.party import Party
 from accord.mpc.share import Bits, Secret, Share
 from accord.mpc.truncate import wrap_ring
@@ -87,6 +87,10 @@ class Wide(Secret):
     def group_sums(self, starts: Column) -> Wide:
         """Sums of consecutive public groups that begin at the rows `starts` (increasing, the first is 0)."""
         return Wide(self.lane, group_sums(self.own, starts, self.lane), group_sums(self.next, starts, self.lane))
+
+    def running_sums(self) -> Wide:
+        """Row j of the result: the sum of rows 0 … j, modulo the ring."""
+        return Wide(self.lane, running_sums(self.own, self.lane), running_sums(self.next, self.lane))
 
     def cast_down(self, ring: Ring) -> Share:
         """The value modulo a ring that is no wider than a lane: local and free."""
@@ -151,13 +155,13 @@ async def dot_wide(me: Party, x: Wide, y: Wide, starts: Column | None = None) ->
 
 async def _dots(me: Party, x: Wide, y: Wide, starts: Column) -> Wide:
     _require_aligned(x, y)
-    masks = _mask(me, me.index, x.lane, starts.size), _mask(me, me.right, x.lane, starts.size)
+    masks = mask_wide(me, me.index, x.lane, starts.size), mask_wide(me, me.right, x.lane, starts.size)
     z = dots((x.own, x.next), (y.own, y.next), starts, masks, x.lane)
     heard = await me.swap(z.reshape(-1), x.lane)
     return Wide(x.lane, z, heard.reshape(z.shape))
 
 
-def _mask(me: Party, component: int, lane: Ring, rows: int) -> Column:
+def mask_wide(me: Party, component: int, lane: Ring, rows: int) -> Column:
     return me.mask(component, lane, 2 * rows).reshape(rows, 2)
 
 
@@ -201,7 +205,7 @@ async def widen(me: Party, x: Share) -> Wide:
     wraps = await reshare(me.step("reshare"), part, ring, rows)
     high = -wraps
     lanes = (np.stack(pair, axis=1) for pair in ((raised.own, high.own), (raised.next, high.next)))
-    return _add_into(me, 0, Wide(ring, *lanes), lanes_of(-offset, ring))
+    return add_into_wide(me, 0, Wide(ring, *lanes), lanes_of(-offset, ring))
 
 
 def truncate_to_ring_cost(rows: int, shift: int, lane: Ring = Z64) -> Cost:
@@ -237,7 +241,7 @@ async def floor_to_ring(me: Party, x: Wide, shift: int) -> Share:
     Cost:   4 + ⌈log2 shift⌉ rounds; at shift 32 in Z_2^128 21.8 bytes a row and server. Facts: rows, shift, lane.
     Needs:  0 ≤ shift ≤ h.
     """
-    _require_shift(x, shift)
+    require_shift(x, shift)
     if shift == 0:
         return x.cast_down(x.lane)
     high, low = await together(_shifted(me.step("high"), x, shift), _low_carry(me.step("low"), x, shift))
@@ -247,15 +251,15 @@ async def floor_to_ring(me: Party, x: Wide, shift: int) -> Share:
 
 async def _shifted(me: Party, x: Wide, shift: int) -> Share:
     """(c >> shift) + (r >> shift), modulo one lane."""
-    _require_shift(x, shift)
-    part = shift_down(_summand(me, x), shift, x.lane)[:, 0]
+    require_shift(x, shift)
+    part = shift_down(summand_wide(me, x), shift, x.lane)[:, 0]
     word = await pivot_input(me.step("word"), part if me.role == 0 else None, x.lane, x.rows)
     return add_into(me, 2, word, part) if me.role else word
 
 
 async def _low_carry(me: Party, x: Wide, shift: int) -> Share:
     """The carry out of the discarded bits."""
-    carried = await carry(me.step("carry"), _summand(me, x)[:, 0], shift)
+    carried = await carry(me.step("carry"), summand_wide(me, x)[:, 0], shift)
     return await bit_to_ring(me.step("ring"), carried, x.lane)
 
 
@@ -272,11 +276,21 @@ async def truncate_wide(me: Party, x: Wide, shift: int) -> Wide:
     Cost:   2 rounds; at shift ≤ 32 in Z_2^128 9.3 bytes a row and server. Facts: rows, shift, lane.
     Needs:  −2^(2h−2) ≤ x < 2^(2h−2); 0 ≤ shift ≤ h.
     """
-    if shift == 0:
-        return x
-    _require_shift(x, shift)
+    return add_public_wide(me, await shift_wide(me, x, shift), 1) if shift else x
+
+
+@costs(truncate_wide_cost)
+async def shift_wide(me: Party, x: Wide, shift: int) -> Wide:
+    """⌊x / 2^shift⌋, or one less: the floor without the carry out of the bits that are shifted out.
+
+    Learns: nobody anything; the rounding as `truncate`.
+    Opens:  nothing.
+    Cost:   as `truncate_wide`. Facts: rows, shift, lane.
+    Needs:  as `truncate_wide`, 1 ≤ shift.
+    """
+    require_shift(x, shift)
     lane, rows, offset = x.lane, x.rows, 1 << (x.bits - 2)
-    view = _summand(me, _add_into(me, 0, x, lanes_of(offset, lane)))
+    view = summand_wide(me, add_into_wide(me, 0, x, lanes_of(offset, lane)))
     top = view[:, 1] >> lane.dtype.type(lane.bits - 1)
     lift = lane.dtype.type(lane.bits - shift)
     part = shift_down(view, shift, lane)
@@ -284,16 +298,16 @@ async def truncate_wide(me: Party, x: Wide, shift: int) -> Wide:
     narrow = wrap_ring(lane, shift)
     flag = top.astype(narrow.dtype)
     word, wrap = await together(
-        _pivot_input(me.step("word"), part if me.role == 0 else None, lane, rows),
+        pivot_input_wide(me.step("word"), part if me.role == 0 else None, lane, rows),
         pivot_input(me.step("wrap"), flag if me.role == 0 else None, narrow, rows),
     )
     both = await reshare(me.step("both"), held(me, wrap) * flag if me.role else None, narrow, rows)
     lifted = (lane.reduce(one.astype(lane.dtype) << lift) for one in (both.own, both.next))
     whole: Wide = word + Wide(lane, *(np.stack([np.zeros_like(high), high], axis=1) for high in lifted))
-    return add_public_wide(me, _add_into(me, 2, whole, part) if me.role else whole, 1 - (offset >> shift))
+    return add_public_wide(me, add_into_wide(me, 2, whole, part) if me.role else whole, -(offset >> shift))
 
 
-def _require_shift(x: Wide, shift: int) -> None:
+def require_shift(x: Wide, shift: int) -> None:
     if not 0 <= shift <= x.lane.bits:
         raise OurFault(f"a shift by {shift} in Z_2^{x.bits}", rule=f"0 to {x.lane.bits}")
 
@@ -301,26 +315,32 @@ def _require_shift(x: Wide, shift: int) -> None:
 # ---- the pivot view
 
 
-def _summand(me: Party, x: Wide) -> Column:
+def summand_wide(me: Party, x: Wide) -> Column:
     """As `convert.summand`: c at role 0, r at roles 1 and 2."""
     if me.role == 0:
         return add(x.own, x.next, x.lane)
     return x.next if me.role == 1 else x.own
 
 
-def _add_into(me: Party, component: int, x: Wide, lanes: Column) -> Wide:
+def add_into_wide(me: Party, component: int, x: Wide, lanes: Column) -> Wide:
     """As `convert.add_into`."""
     own = add(x.own, lanes, x.lane) if me.role == component else x.own
     return Wide(x.lane, own, add(x.next, lanes, x.lane) if (me.role + 1) % SERVERS == component else x.next)
 
 
-async def _pivot_input(me: Party, value: Column | None, lane: Ring, rows: int) -> Wide:
-    """As `convert.pivot_input`: components (value − mask, mask, 0)."""
+@costs(lambda rows, lane: Cost(1, lane.nbytes(2 * rows)))
+async def pivot_input_wide(me: Party, value: Column | None, lane: Ring, rows: int) -> Wide:
+    """As `convert.pivot_input`: components (value − mask, mask, 0).
+
+    Learns: nobody anything; role 2 sees the value under a mask that it lacks.
+    Opens:  nothing.
+    Cost:   1 round, 1 wide element a row from role 0 to role 2. Facts: rows, lane.
+    """
     zeros = np.zeros((rows, 2), lane.dtype)
     if me.role == 2:
         heard = await me.exchange({}, {me.server(0): lane.nbytes(2 * rows)})
         return Wide(lane, zeros, lane.unpack(heard[me.server(0)], 2 * rows).reshape(rows, 2))
-    mask = _mask(me, me.pivot + 1, lane, rows)
+    mask = mask_wide(me, me.pivot + 1, lane, rows)
     if me.role == 1:
         await me.exchange({}, {})
         return Wide(lane, mask, zeros)
@@ -341,7 +361,7 @@ def _half_sums_cost(rows: int, bits: int, generates: int, lane: Ring) -> Cost:
 
 async def _half_sums(me: Party, x: Wide, bits: int) -> tuple[Bits, Bits]:
     """Half adders of c + r on the lowest `bits` bits, as `convert.half_sums` with bits − 1 generated: each lane's beside the other's."""
-    view, width = _summand(me, x), x.lane.bits
+    view, width = summand_wide(me, x), x.lane.bits
     if bits <= width:
         return await half_sums(me.step("low"), view[:, 0], bits, bits - 1)
     low, high = await together(
@@ -418,7 +438,7 @@ async def is_zero_wide(me: Party, x: Wide, bits: int) -> Bits:
     Needs:  −2^bits < x < 2^bits, bits ≤ 2h.
     """
     _require_bits(x, bits)
-    view = _summand(me, x)
+    view = summand_wide(me, x)
     planes = _planes(view if me.role == 0 else subtract(np.zeros_like(view), view, x.lane), bits, x.lane)
     c = await pivot_input_bits(me.step("pivot"), planes if me.role == 0 else None, bits, x.rows)
     differ = c if me.role == 0 else xor_into(me, 2, c, planes)
