@@ -9,16 +9,16 @@ from typing import Any
 from sqlglot import exp
 
 from accord.base.errors import Refused
-from accord.frame.places import at, shortened
+from accord.frame.dates import DATES, is_interval, moved
+from accord.frame.places import TYPE, at, shortened
+from accord.frame.ratios import divided_total
+from accord.frame.texts import TEXTS
 from accord.plan.expression import Call, ColumnRef, Expression, Literal
-from accord.plan.types import BOOL, DATE, DECIMAL, INT, Type
+from accord.plan.types import BOOL, DATE, DECIMAL, INT, TEXT, Type
 from accord.plan.typing import CONDITION, DIVIDE_DIGITS, article, boolean, call, cast, decimal, integer, null, quotient, text
 
 Columns = Mapping[tuple[str, str], Expression]
 """(table alias, column), both in lower case, to the expression that it stands for."""
-
-TYPE = "accord_type"
-"""Where a translated node keeps its Type, for the oracle."""
 
 
 class Expressions:
@@ -73,7 +73,8 @@ class Expressions:
         accepted = _accepted(node)
         if accepted is None:
             raise refusal(node)
-        return accepted(self, node)
+        found = accepted(self, node)
+        return call("not", found) if node.args.get("negate") else found
 
     def resolve(self, table: str, name: str) -> tuple[str, Expression]:
         """What a column name stands for, and the table that it is of. Of columns that a join equates, the one that is never NULL."""
@@ -164,9 +165,11 @@ def _target(to: exp.DataType) -> Type:
         return Type(BOOL)
     if to.this == kinds.DATE:
         return Type(DATE)
+    if to.this in (kinds.VARCHAR, kinds.TEXT):
+        return Type(TEXT, 0, 0)
     floating = to.this in (kinds.DOUBLE, kinds.FLOAT)
     nearest = "use DECIMAL(18, 4): results are exact" if floating else "use CASE to say which value becomes which"
-    raise Refused(f"CAST to {to.sql('duckdb')}", rule="BIGINT, DECIMAL(p, s), BOOLEAN and DATE", do=nearest)
+    raise Refused(f"CAST to {to.sql('duckdb')}", rule="BIGINT, DECIMAL(p, s), BOOLEAN, DATE and VARCHAR", do=nearest)
 
 
 # ---- calls
@@ -201,14 +204,30 @@ def _is(into: Expressions, node: exp.Is) -> Expression:
     raise Refused("IS with something else than NULL, TRUE or FALSE", do="compare with =")
 
 
+def _added(function: str) -> Translation:
+    """+ and -, of numbers, of dates, and of a date and an INTERVAL."""
+    sign = 1 if function == "add" else -1
+
+    def translate(into: Expressions, node: exp.Binary) -> Expression:
+        if is_interval(node.expression):
+            return moved(into, node.this, node.expression, sign)
+        if is_interval(node.this) and sign == 1:
+            return moved(into, node.expression, node.this, sign)
+        return call(function, into.translate(node.this), into.translate(node.expression))
+
+    return translate
+
+
 def _between(into: Expressions, node: exp.Between) -> Expression:
+    if node.args.get("symmetric"):
+        raise Refused("BETWEEN SYMMETRIC is not supported", do="write the smaller bound first")
     value, low, high = into.all([node.this, node.args["low"], node.args["high"]])
     return call("and", call("ge", value, low), call("le", value, high))
 
 
 def _in(into: Expressions, node: exp.In) -> Expression:
     if node.args.get("query") or node.args.get("unnest") or node.args.get("field"):
-        raise Refused("IN with a subquery is not supported", do="JOIN the subquery on its column, or list the values: IN ('a', 'b')")
+        raise refusal(node)
     value = into.translate(node.this)
     equal = [call("eq", value, one) for one in into.all(node.expressions)]
     return call("or", *equal) if len(equal) > 1 else equal[0]
@@ -245,7 +264,7 @@ def _round(into: Expressions, node: exp.Round) -> Expression:
     decimals = node.args.get("decimals")
     digits = into.translate(decimals) if decimals else integer(0)
     inner = node.this.unnest()
-    if isinstance(inner, exp.Div) and isinstance(digits, Literal) and digits.value is not None and 0 <= digits.value <= DIVIDE_DIGITS:
+    if isinstance(inner, exp.Div) and isinstance(digits, Literal) and isinstance(digits.value, int) and 0 <= digits.value <= DIVIDE_DIGITS:
         return quotient(into.translate(inner.this), into.translate(inner.expression), digits.value)
     return call("round", into.translate(node.this), digits)
 
@@ -255,12 +274,6 @@ def _floor(into: Expressions, node: exp.Floor) -> Expression:
     if not isinstance(inner, exp.Div):
         raise Refused("FLOOR of something else than a quotient", do="use x // y of integers, or ROUND(x, digits)")
     return call("floor_divide", into.translate(inner.this), into.translate(inner.expression))
-
-
-def _date(into: Expressions, node: exp.Expr) -> Expression:
-    if not (isinstance(node.this, exp.Literal) and node.this.is_string):
-        raise Refused("DATE of something else than a constant", do="write it as DATE '2024-12-31'")
-    return cast(into.translate(node.this), Type(DATE))
 
 
 def average(total: Expression, count: Expression, of: Type) -> Expression:
@@ -278,10 +291,10 @@ ACCEPTED: dict[type[Any], Translation] = {
     exp.Placeholder: _parameter,
     exp.Parameter: _parameter,
     exp.Paren: lambda into, node: into.translate(node.this),
-    exp.Add: _binary("add"),
-    exp.Sub: _binary("subtract"),
+    exp.Add: _added("add"),
+    exp.Sub: _added("subtract"),
     exp.Mul: _binary("multiply"),
-    exp.Div: _binary("divide"),
+    exp.Div: divided_total,
     exp.IntDiv: _binary("floor_divide"),
     exp.Neg: _unary("negate"),
     exp.Abs: _unary("abs"),
@@ -306,38 +319,40 @@ ACCEPTED: dict[type[Any], Translation] = {
     exp.Round: _round,
     exp.Floor: _floor,
     exp.Cast: _cast,
-    exp.Date: _date,
-    exp.TsOrDsToDate: _date,
+    **TEXTS,
+    **DATES,
 }
 """sqlglot's node to its translation; a node of a subclass counts as its parent."""
 
+_JOINED = "put it in FROM or WITH and JOIN it"
+
 NEAREST: dict[type[Any], tuple[str, str]] = {
-    exp.Window: ("a window function (OVER)", "compute the aggregate with GROUP BY and JOIN it back"),
-    exp.Subquery: ("a subquery inside an expression", "put it in FROM or WITH and JOIN it on public columns"),
-    exp.Select: ("a subquery inside an expression", "put it in FROM or WITH and JOIN it on public columns"),
-    exp.Exists: ("EXISTS", "JOIN the subquery on public columns"),
+    exp.Window: ("a window function here", "compute it in SELECT or QUALIFY, or in a subquery first"),
+    exp.Subquery: ("a subquery here", _JOINED),
+    exp.Select: ("a subquery here", _JOINED),
+    exp.SetOperation: ("a subquery here", _JOINED),
+    exp.Exists: ("EXISTS here", _JOINED),
+    exp.In: ("IN with a subquery here", _JOINED),
+    exp.All: ("a comparison with ALL of a subquery", "compare with its MIN or MAX: x >= (SELECT MAX(y) FROM t)"),
+    exp.Any: ("a comparison with ANY of a subquery", "write IN for =, or compare with its MIN or MAX: x > (SELECT MIN(y) FROM t)"),
     exp.Mod: ("% (remainder)", "write x - x // y * y"),
-    exp.Like: ("LIKE on text", "declare the column as a category and list the values: IN ('a', 'b')"),
-    exp.ILike: ("ILIKE on text", "declare the column as a category and list the values: IN ('a', 'b')"),
+    exp.RegexpLike: ("a regular expression", "use LIKE, STARTS_WITH or CONTAINS"),
+    exp.SimilarTo: ("SIMILAR TO", "use LIKE, STARTS_WITH or CONTAINS"),
     exp.NullSafeEQ: ("IS NOT DISTINCT FROM", "write a = b OR (a IS NULL AND b IS NULL)"),
     exp.NullSafeNEQ: ("IS DISTINCT FROM", "write a <> b OR (a IS NULL) <> (b IS NULL)"),
-    exp.Interval: ("INTERVAL", "add days as an integer: day + 30"),
-    exp.Extract: ("a part of a date", "compare with dates, or declare the year as a column of its own"),
-    exp.Year: ("a part of a date", "compare with dates, or declare the year as a column of its own"),
-    exp.Month: ("a part of a date", "compare with dates, or declare the month as a column of its own"),
-    exp.Median: ("MEDIAN", "count values below declared cut points: COUNT(*) FILTER (WHERE x < 10)"),
-    exp.PercentileCont: ("QUANTILE_CONT", "count values below declared cut points: COUNT(*) FILTER (WHERE x < 10)"),
-    exp.Quantile: ("QUANTILE", "count values below declared cut points: COUNT(*) FILTER (WHERE x < 10)"),
-    exp.Stddev: ("STDDEV", "take SUM(x), SUM(x * x) and COUNT(x); the recipient finishes the arithmetic"),
-    exp.Variance: ("VARIANCE", "take SUM(x), SUM(x * x) and COUNT(x); the recipient finishes the arithmetic"),
+    exp.Interval: ("an INTERVAL here", "add it to a date, as in day + INTERVAL 3 MONTH"),
+    exp.CurrentDate: ("CURRENT_DATE", "write the date as a constant, or as a parameter: a study gives the same answer every day"),
     exp.ArrayAgg: ("ARRAY_AGG", "take SUM, COUNT, MIN, MAX or AVG"),
-    exp.AggFunc: ("this aggregate, or an aggregate here", "use SUM, COUNT, MIN, MAX or AVG, in SELECT or HAVING, not inside each other"),
+    exp.GroupConcat: ("STRING_AGG", "GROUP BY the text too"),
+    exp.ApproxQuantile: ("APPROX_QUANTILE", "QUANTILE_DISC(x, 0.9) is exact"),
+    exp.AnyValue: ("ANY_VALUE", "take MIN or MAX, which do not depend on the order of rows"),
+    exp.First: ("FIRST", "take MIN or MAX, which do not depend on the order of rows"),
+    exp.Mode: ("MODE", "GROUP BY the value, ORDER BY COUNT(*) DESC LIMIT 1"),
+    exp.ArgMax: ("MAX_BY", "keep the first row of each group with QUALIFY ROW_NUMBER() OVER (PARTITION BY … ORDER BY …) = 1"),
+    exp.ArgMin: ("MIN_BY", "keep the first row of each group with QUALIFY ROW_NUMBER() OVER (PARTITION BY … ORDER BY …) = 1"),
+    exp.AggFunc: ("this aggregate, or an aggregate here", "use those of docs/reference/sql.md, in SELECT or HAVING, not inside each other"),
     exp.Sqrt: ("SQRT", "release the square; the recipient finishes the arithmetic"),
     exp.Pow: ("a power", "write x * x"),
-    exp.DPipe: ("|| (joining text)", "release both columns"),
-    exp.Concat: ("CONCAT", "release both columns"),
-    exp.Lower: ("LOWER on text", "declare the values as they stand, or derive the column in the owner's own file"),
-    exp.Upper: ("UPPER on text", "declare the values as they stand, or derive the column in the owner's own file"),
     exp.Rand: ("RANDOM", "nothing here is random"),
 }
 """What people write that is refused, in words, and the nearest supported form."""

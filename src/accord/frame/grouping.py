@@ -2,39 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sqlglot import exp
 
 from accord.base.errors import Refused
 from accord.base.names import fresh_name
-from accord.frame.expressions import TYPE, Expressions, average
-from accord.frame.places import at
+from accord.frame.expressions import Expressions
+from accord.frame.measures import MEASURES, Measure, Part
+from accord.frame.places import TYPE, at
 from accord.plan.catalog import Catalog
 from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal
 from accord.plan.facts import rows_max
+from accord.plan.literals import is_null
 from accord.plan.nodes import Aggregate, Node, Project
-from accord.plan.typing import NUMBERS, aggregate, article, call, column, integer, null
+from accord.plan.typing import aggregate, call, column, domain, integer, null, quantile
 
-FUNCTIONS: dict[type[exp.Expr], str] = {exp.Sum: "sum", exp.Count: "count", exp.Min: "min", exp.Max: "max", exp.Avg: "avg"}
-"""The aggregates that are accepted."""
-
+MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "bool_and": "bool_and", "bool_or": "bool_or"}
+"""What makes the aggregate of all groups from those of parts of them."""
 Pairs = list[tuple[exp.Expr, Expression]]
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One aggregate of the SQL over `argument` (None for all rows; already NULL where FILTER does not hold).
+    """One aggregate of the SQL: its parts, named `name` with their suffixes, and what is made of them.
 
-    For COUNT(DISTINCT …), `distinct` is the column that is counted and `argument` the condition under which it counts.
+    For COUNT(DISTINCT …) of a column with few values, `distinct` is that column and the part counts the condition under which it counts.
     """
 
     node: exp.Expr
-    function: str
-    argument: Expression | None
     name: str
+    measure: Measure
     distinct: ColumnRef | None = None
+
+    @property
+    def parts(self) -> list[tuple[str, Part]]:
+        return [(self.name + suffix, part) for suffix, part in self.measure.parts]
 
 
 @dataclass
@@ -50,16 +55,14 @@ class Grouping:
     aliases: Sequence[tuple[exp.Expr, str]]
     taken: set[str] = field(default_factory=set)
 
-    def build(self, keys: Sequence[exp.Expr], searched: Sequence[exp.Expr]) -> tuple[Node, Pairs]:
-        """The grouped table, and what each key and aggregate becomes in it."""
-        names = self._keyed(keys)
+    def build(self, keys: Sequence[exp.Expr], searched: Sequence[exp.Expr], also: Sequence[str] = ()) -> tuple[Node, Pairs]:
+        """The grouped table, and what each key and aggregate becomes in it. `also` are columns of the input to group by too."""
+        self.taken.update(also)
+        keyed = self._keyed(keys)
+        names = tuple(dict.fromkeys((*also, *keyed)))
         wanted = [self._wanted(one) for one in aggregates_of(searched)]
-        distinct = {one.distinct.name for one in wanted if one.distinct}
-        if len(distinct) > 1:
-            what = f"COUNT(DISTINCT …) of {len(distinct)} columns in one SELECT"
-            raise Refused(what, rule="one column", do="count each in a subquery of its own and JOIN them")
-        node = self._twice(names, wanted, distinct.pop()) if distinct else Aggregate(self.input, names, self._calls(wanted, names))
-        stands = [(one, column(node.field(name))) for one, name in zip(keys, names, strict=True)]
+        node = self._dense(names, wanted) or Aggregate(self.input, names, self._calls(wanted, names))
+        stands = [(one, column(node.field(name))) for one, name in zip(keys, keyed, strict=True)]
         pairs: Pairs = [*stands, *((one.node, self._result(one, node)) for one in wanted)]
         for original, result in pairs:
             original.meta[TYPE] = result.type
@@ -77,7 +80,7 @@ class Grouping:
         """The keys' column names; computed ones become columns of the input first."""
         columns = {one.name for one in self.input.fields}
         names: list[str] = []
-        computed: list[tuple[str, Expression]] = []
+        computed: dict[str, Expression] = {}
         for node in keys:
             expression = self.below.translate(node)
             if isinstance(expression, ColumnRef):
@@ -87,80 +90,75 @@ class Grouping:
             if isinstance(expression, Literal):
                 with at(node, self.below.sql):
                     raise Refused("GROUP BY a constant", do="leave it out: it is the same in every group")
-            names.append(self._fresh(self._alias(node, "key"), columns))
-            computed.append((names[-1], expression))
+            known = next((name for name, one in computed.items() if one == expression), "")
+            names.append(known or self._fresh(self._alias(node, "key"), columns))
+            computed[names[-1]] = expression
         if computed:
-            self.input = Project(self.input, (*((one.name, column(one)) for one in self.input.fields), *computed))
-        return tuple(dict.fromkeys(names)) if len(set(names)) == len(names) else self._repeated(keys)
+            self.input = Project(self.input, (*((one.name, column(one)) for one in self.input.fields), *computed.items()))
+        return tuple(names)
 
-    def _repeated(self, keys: Sequence[exp.Expr]) -> tuple[str, ...]:
-        with at(keys[0], self.below.sql):
-            raise Refused("GROUP BY names a key twice", do="name each key once")
+    # ---- aggregates
 
     def _wanted(self, node: exp.Expr) -> Wanted:
         with at(node, self.below.sql):
             inner = node.this if isinstance(node, exp.Filter) else node
             condition = self.below.condition(node.expression.this) if isinstance(node, exp.Filter) else None
-            function = FUNCTIONS[type(inner)]
-            name = self._fresh(self._alias(node, function))
-            if isinstance(inner.this, exp.Distinct):
+            word, measured = _measure(inner)
+            name = self._fresh(self._alias(node, word))
+            of = inner.this
+            if isinstance(of, exp.Distinct):
                 return self._distinct(node, inner, condition, name)
-            if inner.expressions:
-                raise Refused(f"{function.upper()} of several columns", do="write one aggregate for each")
-            everything = isinstance(inner.this, exp.Star) or inner.this is None
-            argument = None if everything else self.below.translate(inner.this)
-            if function == "count" and argument is not None and not argument.type.nullable:
-                argument = None
-            if condition is not None:
-                argument = call("case", condition, integer(1) if argument is None else argument, null())
-            return Wanted(node, function, argument, name)
+            everything = isinstance(of, exp.Star) or of is None
+            if inner.expressions and not everything:
+                raise Refused(f"{word.upper()} of several columns", do="write one aggregate for each")
+            arguments = [] if everything else self.below.all(_arguments(inner))
+            return Wanted(node, name, measured(inner, [_under(condition, one) for one in arguments] or _rows(condition)))
 
     def _distinct(self, node: exp.Expr, inner: exp.Expr, condition: Expression | None, name: str) -> Wanted:
-        """COUNT(DISTINCT column), also of CASE WHEN condition THEN column END."""
+        """COUNT(DISTINCT x), of a column with few values also of CASE WHEN condition THEN column END."""
         if not isinstance(inner, exp.Count) or len(inner.this.expressions) != 1:
-            raise Refused("DISTINCT in this aggregate", rule="COUNT(DISTINCT one column)", do="GROUP BY the columns in a subquery first")
+            raise Refused(
+                "DISTINCT in this aggregate", rule="COUNT(DISTINCT one expression)", do="GROUP BY the columns in a subquery first"
+            )
         counted = self.below.translate(inner.this.expressions[0])
-        if isinstance(counted, Call) and counted.function == "case" and len(counted.arguments) == 3 and _is_null(counted.arguments[2]):
+        plain = Measure([("", Part("count_distinct", _under(condition, counted)))], lambda only: only)
+        if isinstance(counted, Call) and counted.function == "case" and len(counted.arguments) == 3 and is_null(counted.arguments[2]):
             condition = call("and", counted.arguments[0], *([condition] if condition else []))
             counted = counted.arguments[1]
-        if not isinstance(counted, ColumnRef):
-            raise Refused("COUNT(DISTINCT an expression)", do="compute it as a column in a subquery, then COUNT(DISTINCT column)")
-        if counted.type.nullable:
-            known = call("not", call("is_null", counted))
-            condition = known if condition is None else call("and", condition, known)
-        return Wanted(node, "count", None if condition is None else call("case", condition, integer(1), null()), name, counted)
+        if not isinstance(counted, ColumnRef) or domain(counted.type) is None:
+            return Wanted(node, name, plain)
+        return Wanted(node, name, replace(plain, where=condition), counted)
 
     def _calls(self, wanted: Sequence[Wanted], keys: tuple[str, ...]) -> tuple[tuple[str, AggregateCall], ...]:
         rows = rows_max(self.input, frozenset(keys), self.catalog)
         calls: list[tuple[str, AggregateCall]] = []
         for one in wanted:
             with at(one.node, self.below.sql):
-                if one.function == "avg" and one.argument is not None and one.argument.type.kind not in NUMBERS:
-                    raise Refused(
-                        f"AVG of {article(one.argument.type.kind)}",
-                        rule="AVG takes numbers",
-                        do="average a CASE that gives each value a number",
-                    )
-                if one.function == "avg":
-                    calls.append((one.name, aggregate("sum", one.argument, rows, bool(keys))))
-                    calls.append((self._rows_name(one), aggregate("count", _counted(one.argument), rows)))
-                else:
-                    calls.append((one.name, aggregate(one.function, one.argument, rows, bool(keys))))
+                calls += [(name, _called(part, rows, bool(keys))) for name, part in one.parts]
         return tuple(calls)
 
-    @staticmethod
-    def _rows_name(wanted: Wanted) -> str:
-        return f"{wanted.name}_rows"
-
     def _result(self, wanted: Wanted, node: Node) -> Expression:
-        """What an aggregate is in the grouped table: a column, or for AVG the quotient of two."""
-        found = column(node.field(wanted.name))
-        if wanted.function == "count" and found.type.nullable:
-            return call("coalesce", found, integer(0))
-        if wanted.function != "avg" or wanted.argument is None:
-            return found
+        """What an aggregate is in the grouped table: a column, or made of several."""
         with at(wanted.node, self.below.sql):
-            return average(found, column(node.field(self._rows_name(wanted))), wanted.argument.type)
+            found: list[Expression] = [column(node.field(name)) for name, _ in wanted.parts]
+            for place, (_, part) in enumerate(wanted.parts):
+                if part.function in ("count", "count_distinct") and found[place].type.nullable:
+                    found[place] = call("coalesce", found[place], integer(0))
+            return wanted.measure.result(*found)
+
+    # ---- COUNT(DISTINCT …) of few values as two group-bys
+
+    def _dense(self, keys: tuple[str, ...], wanted: Sequence[Wanted]) -> Node | None:
+        """COUNT(DISTINCT counted) as two group-bys: first by the column too, then over what it takes. None where another way is needed.
+
+        Rows with public keys are so counted without a sort.
+        """
+        counted = {one.distinct.name for one in wanted if one.distinct}
+        parts = [part for one in wanted if not one.distinct for _, part in one.parts]
+        is_public = all(domain(self.input.field(key).type) is not None for key in keys)
+        if len(counted) != 1 or not is_public or any(part.function not in MERGED for part in parts):
+            return None
+        return self._twice(keys, [_counting(one) for one in wanted], counted.pop())
 
     def _never_null(self, counted: str) -> str:
         """The counted column as a key: where it is NULL, any value does, since such rows do not count."""
@@ -173,39 +171,88 @@ class Grouping:
         return name
 
     def _twice(self, keys: tuple[str, ...], wanted: Sequence[Wanted], counted: str) -> Node:
-        """COUNT(DISTINCT counted) as two group-bys: first by the column too, then over what it takes."""
         inner_keys = tuple(dict.fromkeys((*keys, self._never_null(counted))))
         inner = Aggregate(self.input, inner_keys, self._calls(wanted, inner_keys))
         totals = dict(self._calls(wanted, keys))
         calls = []
         for one in wanted:
-            names = (one.name, self._rows_name(one)) if one.function == "avg" else (one.name,)
-            for name in names:
+            for name, _ in one.parts:
                 part, total = column(inner.field(name)), totals[name]
                 if one.distinct:
                     present = call("case", call("gt", part, integer(0)), integer(1), null())
                     calls.append((name, aggregate("count", present, rows_max(inner, frozenset(keys), self.catalog))))
                 else:
-                    outer = "sum" if total.function == "count" else total.function
-                    calls.append((name, AggregateCall(outer, part, replace(total.type, nullable=total.type.nullable or not keys))))
+                    type = replace(total.type, nullable=total.type.nullable or not keys)
+                    calls.append((name, AggregateCall(MERGED[total.function], part, type)))
         return Aggregate(inner, keys, tuple(calls))
 
 
-def _is_null(expression: Expression) -> bool:
-    return isinstance(expression, Literal) and expression.value is None
+def _counting(wanted: Wanted) -> Wanted:
+    """COUNT(DISTINCT column) as the count, for each value of the column, of the rows under its condition."""
+    if not wanted.distinct:
+        return wanted
+    condition = wanted.measure.where
+    if wanted.distinct.type.nullable:
+        known = call("not", call("is_null", wanted.distinct))
+        condition = known if condition is None else call("and", condition, known)
+    return replace(
+        wanted, measure=Measure([("", Part("count", None if condition is None else _under(condition, integer(1))))], lambda one: one)
+    )
 
 
-def _counted(argument: Expression | None) -> Expression | None:
-    return argument if argument is not None and argument.type.nullable else None
+def _called(part: Part, rows: int, keyed: bool) -> AggregateCall:
+    if part.function == "quantile_disc":
+        assert part.argument is not None and part.share is not None
+        return quantile(part.argument, part.share, keyed)
+    return aggregate(part.function, part.argument, rows, keyed)
+
+
+def _under(condition: Expression | None, argument: Expression) -> Expression:
+    return argument if condition is None else call("case", condition, argument, null())
+
+
+def _rows(condition: Expression | None) -> list[Expression]:
+    """What COUNT(*) counts: nothing for all rows."""
+    return [] if condition is None else [_under(condition, integer(1))]
+
+
+def _measure(node: exp.Expr) -> tuple[str, Callable[[Any, list[Expression]], Measure]]:
+    found = MEASURES.get(type(node))
+    assert found is not None
+    return found
+
+
+def _arguments(node: exp.Expr) -> list[exp.Expr]:
+    """The columns that an aggregate reads; not the share of a quantile."""
+    if isinstance(node, exp.WithinGroup):
+        return [node.expression.expressions[0].this]
+    two = isinstance(node, exp.CovarSamp | exp.CovarPop | exp.Corr)
+    return [node.this, node.expression] if two else [node.this]
 
 
 def aggregates_of(searched: Sequence[exp.Expr]) -> list[exp.Expr]:
-    """The distinct outermost aggregates of some expressions, each with its FILTER; not those of windows and subqueries."""
+    """The distinct outermost aggregates of some expressions, each with its FILTER; not those of subqueries, nor windows themselves."""
     found: list[exp.Expr] = []
     for expression in searched:
-        for node in expression.find_all(*FUNCTIONS):
-            whole = node.parent if isinstance(node.parent, exp.Filter) else node
-            nested = whole.find_ancestor(exp.Window, *FUNCTIONS) or node.parent_select is not expression.parent_select
-            if whole not in found and not nested:
+        for node in expression.find_all(*MEASURES):
+            whole = node.parent if isinstance(node.parent, exp.Filter | exp.WithinGroup) else node
+            whole = whole.parent if isinstance(whole.parent, exp.Filter) and whole.arg_key == "this" else whole
+            nested = _within_another(whole) or node.parent_select is not expression.parent_select
+            if whole not in found and not nested and not _is_windowed(whole):
                 found.append(whole)
     return found
+
+
+def _is_windowed(whole: exp.Expr) -> bool:
+    return isinstance(whole.parent, exp.Window) and whole.arg_key == "this"
+
+
+def _within_another(whole: exp.Expr) -> bool:
+    """Whether an aggregate stands in another one that is no window."""
+    above = whole.find_ancestor(exp.Select, *MEASURES)
+    while above is not None and not isinstance(above, exp.Select):
+        outer = above.parent if isinstance(above.parent, exp.Filter | exp.WithinGroup) else above
+        if not _is_windowed(outer):
+            return True
+        above = outer.find_ancestor(exp.Select, *MEASURES)
+    return False

@@ -17,7 +17,7 @@ from accord.data.check import load_checked
 from accord.data.encode import LocalField, encode
 from accord.data.publics import PublicTable, load_public
 from accord.data.read import connect, quoted
-from accord.frame.expressions import TYPE
+from accord.frame.places import TYPE
 from accord.frame.sql import parse, tree_to_plan
 from accord.plan.catalog import Catalog
 from accord.plan.evaluate import Plain

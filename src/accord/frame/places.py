@@ -9,6 +9,9 @@ from sqlglot import exp
 
 from accord.base.errors import Refused
 
+TYPE = "accord_type"
+"""Where a translated node of sqlglot's tree keeps its Type, for the oracle."""
+
 
 @contextmanager
 def at(node: exp.Expr, sql: str) -> Iterator[None]:

@@ -1,45 +1,35 @@
-"""One SELECT of sqlglot's qualified tree becomes plan nodes: FROM, JOIN, WHERE, GROUP BY, HAVING, SELECT, ORDER BY."""
+"""One SELECT of sqlglot's qualified tree becomes plan nodes, clause by clause."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlglot import exp
 
 from accord.base.errors import Refused
-from accord.base.names import fresh_name
 from accord.frame.expressions import Expressions
 from accord.frame.grouping import Grouping, aggregates_of
+from accord.frame.joins import From, Source
+from accord.frame.ordering import limited, ordered_set, sort_keys
 from accord.frame.places import at, shortened
+from accord.frame.scopes import conjuncts, outer_columns
+from accord.frame.setops import combined
+from accord.frame.subqueries import Attached, chosen, first_row
+from accord.frame.windows import windowed_rows, windows_of
 from accord.plan.catalog import Catalog, TableInfo
-from accord.plan.expression import ColumnRef, Expression, columns_of
-from accord.plan.nodes import Aggregate, Field, Filter, Join, Node, Project, Scan, Sort
+from accord.plan.nodes import Aggregate, Field, Filter, Node, Project, Scan, Sort
 from accord.plan.types import Type
-from accord.plan.typing import column, same_form
+from accord.plan.typing import column
 
-CLAUSES = ("with_", "expressions", "from_", "joins", "where", "group", "having", "order", "kind", "hint", "operation_modifiers")
+CLAUSES = (
+    *("with_", "expressions", "from_", "joins", "where", "group", "having", "order", "kind", "hint", "operation_modifiers"),
+    *("distinct", "limit", "offset", "qualify", "windows"),
+)
 """What a SELECT may have."""
 
-CLAUSES_REFUSED = {
-    "distinct": ("SELECT DISTINCT", "GROUP BY the columns"),
-    "limit": ("LIMIT", "leave it out: the number of rows that a release has is public and fixed"),
-    "offset": ("OFFSET", "leave it out: the number of rows that a release has is public and fixed"),
-    "qualify": ("QUALIFY", "compute the aggregate with GROUP BY and JOIN it back"),
-    "windows": ("WINDOW", "compute the aggregate with GROUP BY and JOIN it back"),
-    "sample": ("USING SAMPLE", "leave it out: nothing here is random"),
-}
+CLAUSES_REFUSED = {"sample": ("USING SAMPLE", "leave it out: nothing here is random")}
 """Clauses that are refused, in words, and the nearest supported form."""
-
-
-@dataclass
-class Source:
-    """What FROM has gathered so far: the joined table, what names mean in it, and which NULL-side column equals which."""
-
-    node: Node
-    columns: dict[tuple[str, str], Expression]
-    equated: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -52,64 +42,49 @@ class Query:
     sql: str
 
     def whole(self, tree: exp.Expr, nested: bool = False) -> Node:
-        """The plan of a SELECT with all its CTEs. Raises Refused with the place in the SQL."""
-        if not isinstance(tree, exp.Select):
+        """The plan of a SELECT or of several that are combined, with all CTEs. Raises Refused with the place in the SQL."""
+        if isinstance(tree, exp.Subquery) and not tree.args.get("with_"):
+            return self._enclosed(tree, nested)
+        if not isinstance(tree, exp.Select | exp.SetOperation):
             with at(tree, self.sql):
-                raise _refused_statement(tree)
+                raise Refused(f"a {tree.key.upper()} statement", rule="a study asks with SELECT", do="write a SELECT")
         self._require_clauses(tree, nested)
+        query = self.with_ctes(tree)
+        if isinstance(tree, exp.SetOperation):
+            return limited(query, tree, ordered_set(query, tree, combined(query, tree)))
+        return Select(query, tree).whole()
+
+    def _enclosed(self, tree: exp.Subquery, nested: bool) -> Node:
+        """A query in parentheses, perhaps with an order and a limit of its own."""
+        node = self.whole(tree.this, nested=nested or bool(tree.args.get("limit")))
+        return limited(self, tree, ordered_set(self, tree, node))
+
+    def with_ctes(self, tree: exp.Query) -> Query:
+        """The query in which the names of a WITH are known."""
         named = dict(self.named)
         for cte in tree.ctes:
             named[cte.alias.lower()] = Query(self.catalog, named, self.parameters, self.sql).whole(cte.this, nested=True)
-        return Query(self.catalog, named, self.parameters, self.sql)._select(tree)
+        return Query(self.catalog, named, self.parameters, self.sql)
 
-    def _require_clauses(self, tree: exp.Select, nested: bool) -> None:
+    def _require_clauses(self, tree: exp.Query, nested: bool) -> None:
+        known = CLAUSES if isinstance(tree, exp.Select) else (*CLAUSES, "this", "expression", "by_name")
         for key, value in tree.args.items():
             if value and key in CLAUSES_REFUSED:
                 with at(tree, self.sql), at(value if isinstance(value, exp.Expr) else tree, self.sql):
                     raise Refused(f"{CLAUSES_REFUSED[key][0]} is not supported", do=CLAUSES_REFUSED[key][1])
-            if value and key not in CLAUSES:
+            if value and key not in known:
                 with at(tree, self.sql):
                     raise Refused(f"{key.strip('_').upper()} is not supported", do="docs/reference/sql.md lists what is")
-        if nested and tree.args.get("order"):
+        if nested and tree.args.get("order") and not tree.args.get("limit"):
             with at(tree.args["order"], self.sql):
-                raise Refused("ORDER BY in a subquery is not supported", do="move it to the outermost SELECT")
+                raise Refused("ORDER BY in a subquery without LIMIT is not supported", do="move it to the outermost SELECT")
         if (recursive := tree.args.get("with_")) and recursive.args.get("recursive"):
             with at(recursive, self.sql):
                 raise Refused("WITH RECURSIVE is not supported", do="write the steps out")
 
-    def _select(self, tree: exp.Select) -> Node:
-        source = self._from(tree)
-        below = Expressions(source.columns, self.parameters, self.sql, equated=source.equated)
-        node = source.node
-        if where := tree.args.get("where"):
-            node = Filter(node, below.condition(where.this))
-        node, above = self._grouped(tree, node, below)
-        if having := tree.args.get("having"):
-            node = Filter(node, above.condition(having.this))
-        columns = tuple((one.alias_or_name, above.translate(one.unalias())) for one in tree.expressions)
-        self._require_names(tree, [name for name, _ in columns])
-        return self._sorted(tree, Project(node, columns))
-
-    def _require_names(self, tree: exp.Select, names: list[str]) -> None:
-        for one in tree.expressions:
-            if [name.lower() for name in names].count(one.alias_or_name.lower()) > 1:
-                with at(one, self.sql):
-                    raise Refused(f"two output columns are named {one.alias_or_name}", do="give one of them another name with AS")
-
     # ---- FROM
 
-    def _from(self, tree: exp.Select) -> Source:
-        first = tree.args.get("from_")
-        if first is None:
-            with at(tree, self.sql):
-                raise Refused("a SELECT without FROM", do="select from a declared table")
-        source = self._source(first.this)
-        for join in tree.args.get("joins") or ():
-            with at(join, self.sql):
-                source = self._joined(source, join)
-        return source
-
-    def _source(self, item: exp.Expr) -> Source:
+    def source(self, item: exp.Expr) -> Source:
         """A table, CTE or subquery of FROM."""
         with at(item, self.sql):
             more = [key for key, value in item.args.items() if value and key not in ("this", "alias")]
@@ -133,168 +108,139 @@ class Query:
             return Scan(found.schema.name, tuple(Field(one.name, Type.of(one)) for one in found.schema.columns))
         return found
 
-    # ---- JOIN
+    def restricted(self, node: Node, into: Expressions, conditions: Sequence[exp.Expr]) -> Node:
+        """The rows for which all conditions are true: plain ones first, then those with subqueries."""
+        return chosen(self, node, into, conditions)
 
-    def _joined(self, left: Source, join: exp.Join) -> Source:
-        side, kind = join.side or "", join.kind or ""
-        if join.method or kind not in ("", "INNER", "CROSS", "OUTER") or join.args.get("match_condition"):
-            what = " ".join(filter(None, (join.method, side, kind)))
-            raise Refused(f"{what} JOIN is not supported", rule="inner, left, right and cross", do="JOIN … USING (columns)")
-        if side == "FULL":
-            raise Refused(
-                "FULL JOIN is not supported",
-                rule="which rows are unmatched is secret, so the rows must be known beforehand",
-                do="LEFT JOIN both tables to a grid of the declared domains: FROM domain LEFT JOIN a USING (key) LEFT JOIN b USING (key)",
-            )
-        right = _apart(self._source(join.this), left)
-        condition = join.args.get("on")
-        conjuncts = list(condition.flatten()) if isinstance(condition, exp.And) else [condition] if condition else []
-        swapped = side == "RIGHT"
-        kept, other = (right, left) if swapped else (left, right)
-        return self._combined(kept, other, "left" if side in ("LEFT", "RIGHT") else "inner", [_bare(one) for one in conjuncts])
 
-    def _combined(self, kept: Source, other: Source, kind: str, conjuncts: list[exp.Expr]) -> Source:
-        """The join of two sources; of an outer join `kept` is the side whose rows all stay."""
-        both = Expressions({**kept.columns, **other.columns}, self.parameters, self.sql, equated={**kept.equated, **other.equated})
-        names = [frozenset(one.name for one in side.node.fields) for side in (kept, other)]
-        pairs, rest = [], []
-        for node in conjuncts:
-            equal = self._pair(node, both, names)
-            if equal:
-                pairs.append(equal)
-            else:
-                rest.append((node, both.condition(node)))
-        left, right, on = _with_columns(kept.node, other.node, pairs)
-        if kind == "left":
-            right = self._only(right, rest, names[1])
-            if not on:
-                raise Refused("an outer JOIN without an equality", do="LEFT JOIN … ON a.key = b.key, or CROSS JOIN")
-        joined: Node = Join(left, right, kind if on else "cross", on)
-        if kind == "inner":
-            for _, condition in rest:
-                joined = Filter(joined, condition)
-        return _source_of(joined, kept, other, {second: first for first, second in on})
+class Select:
+    """One SELECT on its way, clause by clause: `node` is the table so far, `into` translates what is said about it.
 
-    def _pair(self, node: exp.Expr, both: Expressions, names: list[frozenset[str]]) -> tuple[Expression, Expression] | None:
-        """The two sides of an equality between the tables, in order; None for another condition."""
-        if not isinstance(node, exp.EQ):
-            return None
-        first, second = both.translate(node.this), both.translate(node.expression)
-        if columns_of(first) and columns_of(first) <= names[1]:
-            first, second = second, first
-        if not (columns_of(first) and columns_of(second) and columns_of(first) <= names[0] and columns_of(second) <= names[1]):
-            return None
-        with at(node, self.sql):
-            return same_form(first, second)
+    `correlated` are the conditions of WHERE that read the query around, where this is a subquery.
+    """
 
-    def _only(self, right: Node, rest: list[tuple[exp.Expr, Expression]], names: frozenset[str]) -> Node:
-        """Conditions of a LEFT JOIN's ON that read the right table alone choose its rows beforehand."""
-        for node, condition in rest:
-            if not columns_of(condition) <= names:
-                with at(node, self.sql):
-                    raise Refused(
-                        "a condition on both tables in the ON of an outer JOIN",
-                        rule="equalities, and conditions on the joined table alone",
-                        do="JOIN on the equalities and decide with CASE WHEN … in SELECT",
-                    )
-            right = Filter(right, condition)
-        return right
+    def __init__(self, query: Query, tree: exp.Select) -> None:
+        self.query, self.tree = query, tree
+        self.correlated: list[exp.Expr] = []
+        self.node, self.into = self._rows()
 
-    # ---- GROUP BY, ORDER BY
+    def whole(self) -> Node:
+        """All clauses, one after the other."""
+        self.group()
+        self.choose_groups()
+        self.window()
+        return self._finished()
 
-    def _grouped(self, tree: exp.Select, node: Node, below: Expressions) -> tuple[Node, Expressions]:
-        group, having = tree.args.get("group"), tree.args.get("having")
-        searched = [*(one.unalias() for one in tree.expressions), *([having.this] if having else [])]
-        if not group and not having and not aggregates_of(searched):
-            return node, below
+    # ---- FROM, WHERE
+
+    def _rows(self) -> tuple[Node, Expressions]:
+        """The rows of FROM for which WHERE is true; conditions on the query around are kept in `correlated`."""
+        tree = self.tree
+        where = conjuncts(tree.args["where"].this) if tree.args.get("where") else []
+        self.correlated = [one for one in where if outer_columns(one, tree)]
+        conditions = [one for one in where if all(one is not other for other in self.correlated)]
+        if tree.args.get("from_") is None:
+            return self._without_from()
+        source = From(self.query, tree, conditions).build()
+        into = Expressions(source.columns, self.query.parameters, self.query.sql, equated=source.equated)
+        if conditions:
+            whole = [tree.args["where"].this] if len(conditions) == len(where) else conditions
+            source.node = self.query.restricted(source.node, into, whole)
+        return source.node, into
+
+    def _without_from(self) -> tuple[Node, Expressions]:
+        """SELECT of subqueries alone: the first of them is the one row."""
+        into = Expressions({}, self.query.parameters, self.query.sql)
+        node = first_row(self.query, into, self.tree)
+        if node is None:
+            with at(self.tree, self.query.sql):
+                raise Refused("a SELECT without FROM", do="select from a declared table")
+        return node, into
+
+    # ---- GROUP BY, HAVING
+
+    @property
+    def searched(self) -> list[exp.Expr]:
+        """Where aggregates and windows may stand."""
+        having, qualify, order = (self.tree.args.get(name) for name in ("having", "qualify", "order"))
+        chosen_by = [one.this for one in (having, qualify) if one]
+        return [*(one.unalias() for one in self.tree.expressions), *chosen_by, *((one.this for one in order.expressions) if order else ())]
+
+    @property
+    def is_grouped(self) -> bool:
+        return bool(self.tree.args.get("group") or self.tree.args.get("having") or aggregates_of(self.searched))
+
+    def group(self, also: Sequence[str] = ()) -> None:
+        """GROUP BY, or the one row of aggregates without it; also by the columns `also`, which a correlated subquery is asked by."""
+        if not self.is_grouped:
+            return
+        searched = self.searched
+        for aggregate in aggregates_of(searched):
+            self.node = Attached.to(self.query, self.node, self.into, aggregate)
+        aliases = [(one.unalias(), one.alias_or_name) for one in self.tree.expressions]
+        grouping = Grouping(self.node, self.into, self.query.catalog, aliases)
+        grouped, pairs = grouping.build(self._keys(), searched, also)
+        self.node, self.into = grouped, Expressions(self.into.columns, self.query.parameters, self.query.sql, pairs, grouped=True)
+
+    def _keys(self) -> list[exp.Expr]:
+        group = self.tree.args.get("group")
+        if not group:
+            return []
         forms = (exp.Rollup, exp.Cube, exp.GroupingSets)
-        if group and (any(value for key, value in group.args.items() if key != "expressions") or group.find(*forms)):
-            with at(group, self.sql):
+        if group.find(*forms) or any(value for key, value in group.args.items() if key not in ("expressions", "all")):
+            with at(group, self.query.sql):
                 raise Refused(
                     "this form of GROUP BY is not supported",
                     rule="a list of columns or expressions",
-                    do="write one query for each grouping",
+                    do="write one query for each grouping, and UNION ALL them",
                 )
-        keys = [_bare(one) for one in group.expressions] if group else []
-        aliases = [(one.unalias(), one.alias_or_name) for one in tree.expressions]
-        grouping = Grouping(node, below, self.catalog, aliases)
-        grouped, pairs = grouping.build(keys, searched)
-        assert isinstance(grouped, Aggregate)
-        return grouped, Expressions(below.columns, self.parameters, self.sql, pairs, grouped=True)
+        if group.args.get("all"):
+            whole = [one.unalias() for one in self.tree.expressions]
+            return [one.unnest() for one in whole if not aggregates_of([one]) and not isinstance(one, exp.Literal)]
+        return [one.unnest() for one in group.expressions]
 
-    def _sorted(self, tree: exp.Select, node: Node) -> Node:
-        order = tree.args.get("order")
-        if not order:
-            return node
-        keys = []
-        for one in order.expressions:
-            with at(one, self.sql):
-                name = _output(tree, one.this)
-                if name is None or one.args.get("nulls_first") or one.args.get("with_fill"):
-                    raise Refused(f"ORDER BY {shortened(one)}", rule="output columns, ASC or DESC, NULLs last", do="name an output column")
-                keys.append((name, bool(one.args.get("desc"))))
-        return Sort(node, tuple(keys))
+    def choose_groups(self) -> None:
+        """HAVING."""
+        if having := self.tree.args.get("having"):
+            self.node = self.query.restricted(self.node, self.into, [having.this])
 
+    # ---- windows, SELECT
 
-def _output(tree: exp.Select, by: exp.Expr) -> str | None:
-    """The output column that ORDER BY means: the same expression, or its name."""
-    named = {one.alias_or_name.lower(): one.alias_or_name for one in tree.expressions}
-    same = (one.alias_or_name for one in tree.expressions if one.unalias() == by)
-    return next(same, named.get(by.name.lower()) if isinstance(by, exp.Column) else None)
+    def window(self) -> None:
+        """Subqueries and windows of SELECT, then QUALIFY."""
+        order = self.tree.args.get("order")
+        qualify = self.tree.args.get("qualify")
+        for one in (*self.tree.expressions, *(order.expressions if order else ()), *([qualify] if qualify else [])):
+            self.node = Attached.to(self.query, self.node, self.into, one)
+        if windows_of(self.searched):
+            self.node = windowed_rows(self.node, self.into, self.query.catalog, self.tree, self.searched)
+        if qualify:
+            self.node = Filter(self.node, self.into.condition(qualify.this))
 
+    def _finished(self) -> Node:
+        """SELECT, DISTINCT, ORDER BY, LIMIT."""
+        tree = self.tree
+        columns = [(one.alias_or_name, self.into.translate(one.unalias())) for one in tree.expressions]
+        self._require_names([name for name, _ in columns])
+        names = [name for name, _ in columns]
+        if self._is_distinct():
+            node: Node = Aggregate(Project(self.node, tuple(columns)), tuple(names), ())
+            return limited(self.query, tree, ordered_set(self.query, tree, node))
+        keys, hidden = sort_keys(self.into, tree, columns)
+        node = Project(self.node, (*columns, *hidden))
+        node = limited(self.query, tree, Sort(node, keys) if keys else node)
+        return Project(node, tuple((one.name, column(one)) for one in node.fields if one.name in names)) if hidden else node
 
-def _refused_statement(tree: exp.Expr) -> Refused:
-    if isinstance(tree, exp.SetOperation):
-        return Refused(f"{tree.key.upper()} of queries is not supported", do="GROUP BY over one table, or release two tables")
-    return Refused(f"a {tree.key.upper()} statement", rule="a study asks with SELECT", do="write a SELECT")
+    def _is_distinct(self) -> bool:
+        distinct = self.tree.args.get("distinct")
+        if distinct and distinct.args.get("on"):
+            with at(distinct, self.query.sql):
+                do = "QUALIFY ROW_NUMBER() OVER (PARTITION BY … ORDER BY …) = 1"
+                raise Refused("DISTINCT ON is not supported", do=do)
+        return bool(distinct)
 
-
-def _bare(node: exp.Expr) -> exp.Expr:
-    return node.unnest()
-
-
-def _apart(right: Source, left: Source) -> Source:
-    """The right source with column names that the left one does not have."""
-    taken = {one.name for one in left.node.fields}
-    if not taken & {one.name for one in right.node.fields}:
-        return right
-    alias = next((alias for alias, _ in right.columns), "right")
-    taken |= {one.name for one in right.node.fields}
-    names: dict[str, str] = {}
-    for one in right.node.fields:
-        clashes = any(one.name == other.name for other in left.node.fields)
-        names[one.name] = _fresh(f"{alias}_{one.name}", taken) if clashes else one.name
-    node = Project(right.node, tuple((names[one.name], column(one)) for one in right.node.fields))
-    fields = {one.name: one for one in node.fields}
-    columns: dict[tuple[str, str], Any] = {key: column(fields[names[_name(old)]]) for key, old in right.columns.items()}
-    return Source(node, columns)
-
-
-def _name(expression: Expression) -> str:
-    assert isinstance(expression, ColumnRef)
-    return expression.name
-
-
-def _fresh(name: str, taken: set[str]) -> str:
-    fresh = fresh_name(name, taken)
-    taken.add(fresh)
-    return fresh
-
-
-def _with_columns(left: Node, right: Node, pairs: list[tuple[Expression, Expression]]) -> tuple[Node, Node, tuple[tuple[str, str], ...]]:
-    """Both tables with a column for each side of each equality."""
-    taken = {one.name for side in (left, right) for one in side.fields}
-    sides, names = [], []
-    for place, node in enumerate((left, right)):
-        computed = [(_fresh("on", taken), pair[place]) for pair in pairs if not isinstance(pair[place], ColumnRef)]
-        known = {id(expression): name for name, expression in computed}
-        names.append([known.get(id(pair[place])) or _name(pair[place]) for pair in pairs])
-        sides.append(Project(node, (*((one.name, column(one)) for one in node.fields), *computed)) if computed else node)
-    return sides[0], sides[1], tuple(dict.fromkeys(zip(*names, strict=True)))
-
-
-def _source_of(joined: Node, kept: Source, other: Source, equated: dict[str, str]) -> Source:
-    """The names of both sources over their join, with the types that they have there."""
-    fields = {one.name: one for one in joined.fields}
-    columns: dict[tuple[str, str], Any] = {key: column(fields[_name(old)]) for side in (kept, other) for key, old in side.columns.items()}
-    return Source(joined, columns, {**kept.equated, **other.equated, **equated})
+    def _require_names(self, names: list[str]) -> None:
+        for one in self.tree.expressions:
+            if [name.lower() for name in names].count(one.alias_or_name.lower()) > 1:
+                with at(one, self.query.sql):
+                    raise Refused(f"two output columns are named {one.alias_or_name}", do="give one of them another name with AS")

@@ -13,7 +13,7 @@ from math import prod
 from accord.base.errors import OurFault, Refused
 from accord.base.limits import DOMAIN_CELLS_MAX, PUBLIC_ROWS_MAX, ROWS_MAX
 from accord.plan.expression import AggregateCall, Expression, WindowCall, columns_of
-from accord.plan.types import Type
+from accord.plan.types import Type, hull
 
 
 @dataclass(frozen=True)
@@ -357,14 +357,14 @@ class Input(Node):
 
 @dataclass(frozen=True)
 class Concatenate(Node):
-    """The rows of several tables with the same columns, one after the other."""
+    """The rows of several tables with the same columns, in the same form but for their ranges, one after the other."""
 
     parts: tuple[Node, ...]
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
         every = zip(*(one.fields for one in self.parts), strict=True)
-        return tuple(replace(alike[0], public=all(one.public for one in alike)) for alike in every)
+        return tuple(Field(alike[0].name, hull([one.type for one in alike]), all(one.public for one in alike)) for alike in every)
 
     @property
     def inputs(self) -> tuple[Node, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from accord.base.errors import Refused
@@ -57,3 +58,12 @@ class Type:
         if column.kind == "text":
             return Type(TEXT, 0, 0, nullable=column.nullable, bytes_max=column.bytes_max)
         return Type(column.kind, column.low, column.high, column.scale, (), column.nullable)
+
+
+def hull(types: Sequence[Type]) -> Type:
+    """What a value of one of several types can be. Needs: they are of one kind, scale and domain."""
+    low, high = min(one.low for one in types), max(one.high for one in types)
+    widths = [one.bytes_max for one in types]
+    kind = DECIMAL if any(one.kind == DECIMAL for one in types) else types[0].kind
+    nullable, bytes_max = any(one.nullable for one in types), 0 if 0 in widths else max(widths)
+    return replace(types[0], kind=kind, low=low, high=high, nullable=nullable, bytes_max=bytes_max)

@@ -167,14 +167,14 @@ def domain(type: Type) -> range | None:
 
 def same_form(left: Expression, right: Expression) -> tuple[Expression, Expression]:
     """Both in one scale and domain, so that equal values have equal integer forms. Raises Refused for different kinds."""
-    first, second = _unified("=", (left, right), comparing=True)
+    first, second = unified("=", (left, right), comparing=True)
     return first, second
 
 
 # ---- one form for several arguments
 
 
-def _unified(what: str, arguments: Sequence[Expression], comparing: bool = False) -> list[Expression]:
+def unified(what: str, arguments: Sequence[Expression], comparing: bool = False) -> list[Expression]:
     """The arguments in one kind, scale and domain; NULLs take the others' type."""
     real = [one for one in arguments if not is_null(one)]
     if not real:
@@ -306,7 +306,7 @@ def _add(function: str, left: Expression, right: Expression) -> Expression:
         kind = DATE if kinds[1] == INT else INT
     else:
         _numbers(function, left, right)
-        left, right = _unified(_SIGNS[function], (left, right))
+        left, right = unified(_SIGNS[function], (left, right))
         kind = DECIMAL if DECIMAL in (left.type.kind, right.type.kind) else INT
     low, high = _spread((left, right), lambda x, y: x + sign * y)
     if kind == DATE and not (_DATE_BOUNDS[0] <= low and high <= _DATE_BOUNDS[1]):
@@ -424,7 +424,7 @@ def _round(function: str, argument: Expression, digits: Expression) -> Expressio
 
 
 def _compare(function: str, left: Expression, right: Expression) -> Expression:
-    left, right = _unified(_SIGNS[function], (left, right), comparing=True)
+    left, right = unified(_SIGNS[function], (left, right), comparing=True)
     if function not in ("eq", "ne") and left.type.kind in (CATEGORY, BOOL, TEXT):
         nearest = "list the values with IN (…)" if left.type.kind == CATEGORY else "compare with = or <>"
         raise Refused(f"{_SIGNS[function]} of {article(left.type.kind)}", rule="only numbers and dates have an order", do=nearest)
@@ -452,7 +452,7 @@ def _case(function: str, *arguments: Expression) -> Expression:
             raise Refused(f"WHEN with {article(condition.type.kind)}", rule=CONDITION, do="compare it with a value")
         conditions.append(condition)
         values.append(value)
-    values = _unified("CASE", [*values, arguments[-1]])
+    values = unified("CASE", [*values, arguments[-1]])
     pairs = [(condition, value) for condition, value in zip(conditions, values[:-1], strict=True) if not _never(condition)]
     sure = next((place for place, (condition, _) in enumerate(pairs) if _always(condition)), len(pairs))
     otherwise = pairs[sure][1] if sure < len(pairs) else values[-1]
@@ -485,16 +485,16 @@ def _widest(outcomes: Sequence[Expression]) -> int:
 
 
 def _coalesce(function: str, *arguments: Expression) -> Expression:
-    unified = [one for one in _unified("COALESCE", arguments) if not is_null(one)]
-    sure = next((place for place, one in enumerate(unified) if not one.type.nullable), len(unified) - 1)
-    chosen = unified[: sure + 1]
+    alike = [one for one in unified("COALESCE", arguments) if not is_null(one)]
+    sure = next((place for place, one in enumerate(alike) if not one.type.nullable), len(alike) - 1)
+    chosen = alike[: sure + 1]
     if len(chosen) <= 1:
         return chosen[0] if chosen else arguments[0]
     return Call(replace(_hull(chosen), nullable=chosen[-1].type.nullable), function, tuple(chosen))
 
 
 def _extreme(function: str, *arguments: Expression) -> Expression:
-    chosen = [one for one in _unified(function.upper(), arguments) if not is_null(one)]
+    chosen = [one for one in unified(function.upper(), arguments) if not is_null(one)]
     if not chosen:
         return arguments[0]
     if chosen[0].type.kind not in (*NUMBERS, DATE):

@@ -1,0 +1,313 @@
+"""FROM: tables, subqueries and their joins become one table. Tables between commas are joined on equalities of WHERE, smallest first."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from accord.base.errors import Refused
+from accord.base.names import fresh_name
+from accord.frame.expressions import Expressions
+from accord.frame.places import at
+from accord.frame.scopes import conjuncts, subqueries_of, tables_read
+from accord.plan.expression import ColumnRef, Expression, columns_of
+from accord.plan.facts import rows_max
+from accord.plan.nodes import Concatenate, Filter, Join, Node, Project
+from accord.plan.typing import call, column, null, same_form
+
+if TYPE_CHECKING:
+    from accord.frame.query import Query
+
+_HINT = re.compile(r"\+\s*rows_max\(\s*(\d+)\s*\)\s*")
+JOINS_ACCEPTED = "inner, left, right, full, cross, semi and anti"
+
+
+@dataclass
+class Source:
+    """What FROM has gathered so far: the joined table, what names mean in it, and which NULL-side column equals which."""
+
+    node: Node
+    columns: dict[tuple[str, str], Expression]
+    equated: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def names(self) -> frozenset[str]:
+        return frozenset(one.name for one in self.node.fields)
+
+    @property
+    def tables(self) -> frozenset[str]:
+        return frozenset(alias for alias, _ in self.columns)
+
+
+def rows_hint(node: exp.Expr) -> int:
+    """The bound that `/*+ rows_max(1000) */` gives; 0 where there is none. Raises Refused for another hint."""
+    for comment in node.comments or ():
+        if found := _HINT.fullmatch(comment.strip()):
+            return int(found[1])
+        if comment.strip().startswith("+"):
+            raise Refused(f"the hint /*{comment}*/", rule="/*+ rows_max(number of rows) */ after SELECT or JOIN", do="write it so")
+    return 0
+
+
+@dataclass
+class From:
+    """The FROM of one SELECT. `conditions` are those of WHERE; what a join has used, or what was applied to one table, is taken out."""
+
+    query: Query
+    tree: exp.Select
+    conditions: list[exp.Expr]
+
+    def build(self) -> Source:
+        pool = [self.query.source(self.tree.args["from_"].this)]
+        on: list[exp.Expr] = []
+        hints: list[int] = []
+        has_comma = False
+        for join in self.tree.args.get("joins") or ():
+            with at(join, self.query.sql):
+                kind = self._kind(join)
+                if kind in ("inner", "cross"):
+                    pool.append(self.query.source(join.this))
+                    on += conjuncts(join.args["on"]) if join.args.get("on") else []
+                    hints.append(rows_hint(join))
+                    has_comma = has_comma or not join.args.get("on")
+                    if not has_comma:
+                        pool, on = [self._combined(pool[0], pool[1], "inner", on, hints.pop())], []
+                    continue
+                before = self._merged(pool, on, kind in ("left", "semi", "anti"), hints)
+                pool, on, hints, has_comma = [self._outer(before, join, kind)], [], [], False
+        return self._merged(pool, on, True, hints)
+
+    def _kind(self, join: exp.Join) -> str:
+        side, kind = join.side or "", join.kind or ""
+        known = kind in ("", "INNER", "CROSS", "OUTER", "SEMI", "ANTI")
+        if join.method or not known or join.args.get("match_condition"):
+            what = " ".join(filter(None, (join.method, side, kind)))
+            raise Refused(f"{what} JOIN is not supported", rule=JOINS_ACCEPTED, do="JOIN … USING (columns)")
+        return (kind if kind in ("SEMI", "ANTI", "CROSS") else side or "inner").lower()
+
+    # ---- tables between commas
+
+    def _merged(self, pool: list[Source], on: list[exp.Expr], uses_where: bool, hints: list[int]) -> Source:
+        """The tables of a pool as one: the two that join to the fewest rows first, no two without an equality while others have one."""
+        if len(pool) == 1 and not on:
+            return pool[0]
+        hint = max(hints, default=0)
+        given = on + (self.conditions if uses_where else [])
+        pool = [self._restricted(one, given) for one in pool]
+        while len(pool) > 1:
+            left, right, joined, used = self._nearest(pool, given, hint)
+            pool[left] = joined
+            del pool[right]
+            _without(given, used)
+        if uses_where:
+            self.conditions[:] = given
+            return pool[0]
+        return self._chosen(pool[0], given)
+
+    def _restricted(self, source: Source, given: list[exp.Expr]) -> Source:
+        """The source under the conditions that read it alone."""
+        own = [one for one in given if tables_read(one, self.tree) and tables_read(one, self.tree) <= source.tables]
+        _without(given, own)
+        return self._chosen(source, own)
+
+    def _chosen(self, source: Source, conditions: list[exp.Expr]) -> Source:
+        into = Expressions(source.columns, self.query.parameters, self.query.sql, equated=source.equated)
+        return Source(self.query.restricted(source.node, into, conditions), source.columns, source.equated)
+
+    def _nearest(self, pool: list[Source], given: list[exp.Expr], hint: int) -> tuple[int, int, Source, list[exp.Expr]]:
+        """The two sources to join next, what they become, and the conditions that this uses."""
+        found = []
+        for left in range(len(pool)):
+            for right in range(left + 1, len(pool)):
+                if used := [one for one in given if self._equates(one, pool[left], pool[right])]:
+                    joined = self._combined(pool[left], pool[right], "inner", used, hint)
+                    found.append((self._rows(joined), self._rows(pool[left]) + self._rows(pool[right]), left, right, joined, used))
+        if not found:
+            left, right = sorted(sorted(range(len(pool)), key=lambda place: self._rows(pool[place]))[:2])
+            return left, right, self._combined(pool[left], pool[right], "inner", [], 0), []
+        _, _, left, right, joined, used = min(found, key=lambda one: one[:4])
+        return left, right, joined, used
+
+    def _rows(self, source: Source) -> int:
+        return rows_max(source.node, frozenset(), self.query.catalog)
+
+    def _equates(self, node: exp.Expr, left: Source, right: Source) -> bool:
+        """Whether a condition equates something of one source with something of the other."""
+        if not isinstance(node, exp.EQ) or subqueries_of(node):
+            return False
+        sides = [tables_read(one, self.tree) for one in (node.this, node.expression)]
+        return all(sides) and any(sides[0] <= a.tables and sides[1] <= b.tables for a, b in ((left, right), (right, left)))
+
+    # ---- one join
+
+    def _outer(self, left: Source, join: exp.Join, kind: str) -> Source:
+        right = self.query.source(join.this)
+        if kind not in ("semi", "anti"):
+            right = _apart(right, left)
+        given = conjuncts(join.args["on"]) if join.args.get("on") else []
+        if kind == "right":
+            return self._combined(right, left, "left", given, rows_hint(join))
+        return self._combined(left, right, kind, given, rows_hint(join))
+
+    def _combined(self, kept: Source, other: Source, kind: str, given: list[exp.Expr], hint: int) -> Source:
+        """The join of two sources; of an outer join `kept` is the side whose rows all stay."""
+        if kind == "inner":
+            other = _apart(other, kept)
+        columns = {**kept.columns, **other.columns}
+        both = Expressions(columns, self.query.parameters, self.query.sql, equated={**kept.equated, **other.equated})
+        pairs, rest = [], []
+        for node in given:
+            equal = self._pair(node, both, (kept.names, other.names))
+            if equal:
+                pairs.append(equal)
+            else:
+                rest.append((node, both.condition(node)))
+        if kind == "inner":
+            left, right, on = with_columns(kept.node, other.node, pairs)
+            joined: Node = self._join(left, right, "inner" if on else "cross", on, hint)
+            for _, condition in rest:
+                joined = Filter(joined, condition)
+            return _source_of(joined, kept, other, {second: first for first, second in on})
+        return self._one_sided(kept, other, kind, pairs, rest, hint)
+
+    def _join(self, left: Node, right: Node, kind: str, on: tuple[tuple[str, str], ...], hint: int) -> Join:
+        """With the declared bound on its rows, where neither side's are unique."""
+        hint = hint or rows_hint(self.tree)
+        sides = ((left, frozenset(a for a, _ in on)), (right, frozenset(b for _, b in on)))
+        several = all(rows_max(side, keys, self.query.catalog) > 1 for side, keys in sides)
+        return Join(left, right, kind, on, rows_max=hint if on and several else 0)
+
+    def _one_sided(
+        self,
+        kept: Source,
+        other: Source,
+        kind: str,
+        pairs: list[tuple[Expression, Expression]],
+        rest: list[tuple[exp.Expr, Expression]],
+        hint: int,
+    ) -> Source:
+        """A left, full, semi or anti join: conditions beside the equalities choose who may meet, and never rows of the kept side."""
+        if not pairs:
+            do = "LEFT JOIN … ON a.key = b.key, or CROSS JOIN"
+            raise Refused("an outer JOIN without an equality", do=do) if not rest else self._between_both(rest[0][0])
+        right, above = other.node, []
+        for node, condition in rest:
+            if columns_of(condition) <= other.names and kind != "full":
+                right = Filter(right, condition)
+            elif columns_of(condition) <= kept.names and kind != "full":
+                pairs = [(call("case", condition, first, null()), second) for first, second in pairs[:1]] + pairs[1:]
+            elif kind == "left" and self._is_unique(right, pairs):
+                above.append(condition)
+            else:
+                raise self._between_both(node)
+        left, right, on = with_columns(kept.node, right, pairs)
+        equated = {second: first for first, second in on}
+        if kind in ("semi", "anti"):
+            return Source(self._join(left, right, kind, on, 0), kept.columns, kept.equated)
+        if kind == "full":
+            return _source_of(_full(self._join(left, right, "left", on, hint), left, right), kept, other, {})
+        joined = self._join(left, right, "left", on, hint)
+        return _source_of(_emptied(joined, right, above) if above else joined, kept, other, equated)
+
+    def _is_unique(self, right: Node, pairs: list[tuple[Expression, Expression]]) -> bool:
+        keys = frozenset(one.name for _, one in pairs if isinstance(one, ColumnRef))
+        return rows_max(right, keys, self.query.catalog) <= 1
+
+    def _between_both(self, node: exp.Expr) -> Refused:
+        try:
+            with at(node, self.query.sql):
+                raise Refused(
+                    "a condition on both tables in the ON of an outer JOIN",
+                    rule="equalities, and conditions on one of the tables alone",
+                    do="JOIN on the equalities and decide with CASE WHEN … in SELECT",
+                )
+        except Refused as error:
+            return error
+
+    def _pair(
+        self, node: exp.Expr, both: Expressions, names: tuple[frozenset[str], frozenset[str]]
+    ) -> tuple[Expression, Expression] | None:
+        """The two sides of an equality between the tables, in order; None for another condition."""
+        if not isinstance(node, exp.EQ):
+            return None
+        first, second = both.translate(node.this), both.translate(node.expression)
+        if columns_of(first) and columns_of(first) <= names[1]:
+            first, second = second, first
+        if not (columns_of(first) and columns_of(second) and columns_of(first) <= names[0] and columns_of(second) <= names[1]):
+            return None
+        with at(node, self.query.sql):
+            return same_form(first, second)
+
+
+def _without(given: list[exp.Expr], used: list[exp.Expr]) -> None:
+    given[:] = [one for one in given if all(one is not other for other in used)]
+
+
+def _full(met: Join, left: Node, right: Node) -> Node:
+    """A full join: the left one, and the right rows that meet nothing."""
+    alone = Join(right, left, "anti", tuple((b, a) for a, b in met.on))
+    known = {one.name for one in right.fields}
+    missing = Project(alone, tuple((one.name, column(one) if one.name in known else null(one.type)) for one in met.fields))
+    return Concatenate((met, missing))
+
+
+def _emptied(joined: Node, right: Node, conditions: list[Expression]) -> Node:
+    """The columns of the right table become NULL where a condition does not hold; each row has met one right row at most."""
+    holds = call("and", *conditions) if len(conditions) > 1 else conditions[0]
+    others = {one.name for one in right.fields}
+    columns = [(one.name, call("case", holds, column(one), null()) if one.name in others else column(one)) for one in joined.fields]
+    return Project(joined, tuple(columns))
+
+
+def _apart(right: Source, left: Source) -> Source:
+    """The right source with column names that the left one does not have."""
+    alias = next((alias for alias, _ in right.columns), "right")
+    node, names = apart(right.node, left.names, alias)
+    if node is right.node:
+        return right
+    fields = {one.name: one for one in node.fields}
+    columns: dict[tuple[str, str], Any] = {key: column(fields[names[_name(old)]]) for key, old in right.columns.items()}
+    return Source(node, columns, {names[a]: names[b] for a, b in right.equated.items()})
+
+
+def apart(node: Node, others: frozenset[str], alias: str) -> tuple[Node, dict[str, str]]:
+    """A table whose column names are none of `others`, and the new name of each of its columns."""
+    before = [one.name for one in node.fields]
+    if not others & set(before):
+        return node, {name: name for name in before}
+    taken = {*others, *before}
+    names = {name: _fresh(f"{alias}_{name}", taken) if name in others else name for name in before}
+    return Project(node, tuple((names[one.name], column(one)) for one in node.fields)), names
+
+
+def _name(expression: Expression) -> str:
+    assert isinstance(expression, ColumnRef)
+    return expression.name
+
+
+def _fresh(name: str, taken: set[str]) -> str:
+    fresh = fresh_name(name, taken)
+    taken.add(fresh)
+    return fresh
+
+
+def with_columns(left: Node, right: Node, pairs: list[tuple[Expression, Expression]]) -> tuple[Node, Node, tuple[tuple[str, str], ...]]:
+    """Both tables with a column for each side of each equality."""
+    taken = {one.name for side in (left, right) for one in side.fields}
+    sides, names = [], []
+    for place, node in enumerate((left, right)):
+        computed = [(_fresh("on", taken), pair[place]) for pair in pairs if not isinstance(pair[place], ColumnRef)]
+        known = {id(expression): name for name, expression in computed}
+        names.append([known.get(id(pair[place])) or _name(pair[place]) for pair in pairs])
+        sides.append(Project(node, (*((one.name, column(one)) for one in node.fields), *computed)) if computed else node)
+    return sides[0], sides[1], tuple(dict.fromkeys(zip(*names, strict=True)))
+
+
+def _source_of(joined: Node, kept: Source, other: Source, equated: dict[str, str]) -> Source:
+    """The names of both sources over their join, with the types that they have there."""
+    fields = {one.name: one for one in joined.fields}
+    columns: dict[tuple[str, str], Any] = {key: column(fields[_name(old)]) for side in (kept, other) for key, old in side.columns.items()}
+    return Source(joined, columns, {**kept.equated, **other.equated, **equated})
