@@ -1,5 +1,6 @@
 """`./dev bench mpc [--json] [--rows N,N…] [--only NAME …] [--link plain|tls] [--repeats N] [--golden write|check]`
-`./dev bench wan`: long links, by a simulated network. `./dev bench report`: all of it, and docs/performance.md with its plots."""
+`./dev bench wan [--json]`: long links, by a simulated network. `./dev bench report [--slow | --again]`: all of it, and docs/performance.md
+with its plots; `--slow` measures ten million rows too, which other reports then keep."""
 
 from __future__ import annotations
 
@@ -28,11 +29,10 @@ def main() -> int:
     if given.what == "report":
         from bench import report
 
-        return report.main(given.again, given.golden or "check")
+        return report.main(given.again, given.golden or "check", given.slow)
     if given.what == "wan":
-        from bench import wan
-
-        print(json.dumps({"results": wan.measure()}, indent=2))
+        found = far_results()
+        print(json.dumps({"results": found}, indent=2) if given.json else far_table(found))
         return 0
     cases = [case for case in CASES if (case.name in given.only if given.only else given.slow or not case.slow)]
     orders = [Order(case, rows, given.repeats) for case in cases for rows in given.rows or [case.rows]]
@@ -41,6 +41,24 @@ def main() -> int:
     if given.rows and len(given.rows) > 1 and not given.json:
         print(growths(results))
     return golden.settle(given.golden, results) if given.golden else 0
+
+
+def far_results() -> list[dict[str, object]]:
+    """Long links, on servers like this machine."""
+    from accord.node import calibrate
+    from bench import wan
+
+    return list(wan.measure(calibrate.apart()))
+
+
+def far_table(results: list[dict[str, object]]) -> str:
+    """Long links for reading."""
+    lines = [f"{'protocol':<14}{'rows':>10}{'profile':>9}{'foretold':>10}{'measured':>10}{'ratio':>7}{'MB/server':>11}{'rounds':>8}"]
+    for one in results:
+        told, taken, sent = (float(str(one[name])) for name in ("foretold", "seconds", "bytes_per_server"))
+        numbers = f"{told:>9.2f}s{taken:>9.2f}s{taken / told:>7.2f}{sent / 1e6:>11.1f}"
+        lines.append(f"{one['name']:<14}{one['rows']:>10}{one['profile']:>9}{numbers}{one['rounds']:>8}")
+    return "\n".join(lines)
 
 
 def rows_of(text: str) -> list[int]:
@@ -60,13 +78,14 @@ def table(results: list[dict[str, object]]) -> str:
 
 def growths(results: list[dict[str, object]]) -> str:
     """How each case grows with its rows: a + b · rows."""
-    from bench.growth import fit
+    from bench.growth import GATHERING, fit
 
     lines = []
     for name, link in dict.fromkeys((str(one["name"]), str(one["link"])) for one in results):
         points = [(int(str(one["rows"])), float(str(one["seconds"]))) for one in results if (one["name"], one["link"]) == (name, link)]
         found = fit(points)
-        lines.append(f"{name:<14}{link:>7}  {found.start * 1e3:8.2f} ms + {found.slope * 1e9:9.1f} ns a row, slopes from {found.spread}")
+        line = f"{found.start * 1e3:8.2f} ms + {found.slope * 1e9:9.1f} ns a row, slopes from {found.spread}"
+        lines.append(f"{name:<14}{link:>7}  {line}{'' if found.holds(name in GATHERING) else ' !'}")
     return "\n".join(lines)
 
 

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+GATHERING = ("shuffle", "sort32", "sort64", "sort32x4")
+"""Cases that take rows from all over their columns."""
+
 
 class Growth(NamedTuple):
     """`start` in seconds, `slope` in seconds a row; the least and greatest slope between neighbouring sizes."""
@@ -15,6 +18,13 @@ class Growth(NamedTuple):
     slope: float
     least: float
     most: float
+
+    def holds(self, gathers: bool) -> bool:
+        """Whether every slope is near the line's: within a quarter where rows stream, within a factor of 3 where rows are gathered, since
+        more of them leave the caches.
+        """
+        low, high = (1 / 3, 3.0) if gathers else (0.75, 1.25)
+        return low * self.slope <= self.least and self.most <= high * self.slope
 
     @property
     def spread(self) -> str:

@@ -18,19 +18,20 @@ from bench.mpc import CASES, LINKS, Order, measure, named
 FILE = Path(__file__).parent / "measured.json"
 SWEPT = ("multiply", "less_than", "equality", "bit_to_ring", "shuffle", "sort32", "division", "exp", "log", "logistic")
 SWEEP_ROWS = (10**4, 10**5, 10**6)
+SLOW_ROWS = 10**7
 LONG = {"sort32": 2, "sort64": 1}
-"""How often what takes seconds is timed at a million rows; all else five times."""
+"""How often what takes seconds is timed at a million rows; all else five times, and once at ten million."""
 REPEATS = 5
 
 Result = dict[str, Any]
 
 
-def main(again: bool, settle: str = "check") -> int:
+def main(again: bool, settle: str = "check", slow: bool = False) -> int:
     """Measure (unless `again`), write the page, check or write the golden file. Returns 1 where bytes or rounds are not those in it."""
     from bench import page
 
     if not again:
-        FILE.write_text(json.dumps(measured(), indent=1) + "\n", encoding="utf-8")
+        FILE.write_text(json.dumps(measured(slow), indent=1) + "\n", encoding="utf-8")
     found = json.loads(FILE.read_text(encoding="utf-8"))
     page.write(found)
     say(f"written: {', '.join(page.FILES)}")
@@ -38,8 +39,8 @@ def main(again: bool, settle: str = "check") -> int:
     return golden.settle(settle, [one for one in found["results"] if one["rows"] in sizes[one["name"]]])
 
 
-def measured() -> dict[str, Any]:
-    """All that the page tells. The quick parts that others build on come first."""
+def measured(slow: bool) -> dict[str, Any]:
+    """All that the page tells. The quick parts that others build on come first; ten million rows are kept from before unless `slow`."""
     from accord.node import calibrate
     from bench import wan
 
@@ -50,7 +51,7 @@ def measured() -> dict[str, Any]:
     say("long links")
     far = list(wan.measure(calibrate.apart()))
     say("floors")
-    return {
+    found = {
         "date": datetime.date.today().isoformat(),
         "machine": machine_facts(),
         "results": results,
@@ -59,13 +60,29 @@ def measured() -> dict[str, Any]:
         **floors(results),
         "seconds": round(time.monotonic() - start),
     }
+    return {**found, "slow": measured_slow(machine) if slow else kept_slow()}
+
+
+def measured_slow(machine: Any) -> dict[str, Any]:
+    """Ten million rows, once each: minutes and gigabytes."""
+    start, wanted = time.monotonic(), [Order(case, SLOW_ROWS, 1) for case in CASES if case.slow or case.name in SWEPT]
+    results = list(_told(wanted, "tls"))
+    seconds = round(time.monotonic() - start)
+    return {"date": datetime.date.today().isoformat(), "results": results, "foretold": list(foretold(results, machine)), "seconds": seconds}
+
+
+def kept_slow() -> dict[str, Any]:
+    """What the last slow report measured."""
+    before = json.loads(FILE.read_text(encoding="utf-8")) if FILE.is_file() else {}
+    found: dict[str, Any] = before.get("slow", {"date": "", "results": [], "foretold": [], "seconds": 0})
+    return found
 
 
 def orders(link: str) -> list[Order]:
-    """Every case at its own rows; over TLS, those that are swept at other sizes too. sorts are timed over TLS alone."""
+    """Every case at its own rows; over TLS, those that are swept at other sizes too. Sorts are timed over TLS alone."""
     found = []
     for case in CASES:
-        if case.name in LONG and link == "plain":
+        if case.slow or (case.name in LONG and link == "plain"):
             continue
         sizes = {case.rows, *(SWEEP_ROWS if link == "tls" and case.name in SWEPT else ())}
         found += [Order(case, rows, LONG.get(case.name, REPEATS) if rows >= 10**6 else REPEATS) for rows in sorted(sizes)]

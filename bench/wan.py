@@ -20,7 +20,7 @@ from accord.mpc.cost import Cost
 from accord.mpc.party import LAN, PROFILES, Party, Profile
 from accord.node.forecast import FAR_BYTES_PER_SECOND, FAR_HOP_SECONDS, far_apart
 from accord.plan.clock import Foretold, Machine, Work, foretell
-from accord.plan.secure_calls import count_work, counted
+from accord.plan.secure_calls import count_work, counted, zeros
 from accord.wire.exchange import Protocol
 from accord.wire.simulated import Faults, run_simulated
 from bench.mpc import CASES, Case, named, protocol_of, secrets_of
@@ -110,9 +110,12 @@ def foreseen(case: Case, rows: int, profile: Profile = LAN) -> tuple[Cost, Work]
 
 
 def _count(case: Case, rows: int, me: Party) -> Protocol[Any]:
+    entries = rows * rows if case.square else rows
+    secrets = [zeros("bits", case.key_bits, rows)] if case.key_bits else []
+    secrets += [zeros("bits", 1, rows) if case.bits_in else zeros("ring", 64, entries) for _ in range(case.columns)]
     if case.whole:
-        return COUNTED[case.name](me, *secrets_of(case, rows, 0), **dict(case.public))
-    return in_blocks(COUNTED[case.name], me, *secrets_of(case, rows, 0), **dict(case.public))
+        return COUNTED[case.name](me, *secrets, **dict(case.public))
+    return in_blocks(COUNTED[case.name], me, *secrets, **dict(case.public))
 
 
 def _running(case: Case, rows: int, profile: Profile) -> list[Protocol[Any]]:

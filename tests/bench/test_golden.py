@@ -37,3 +37,11 @@ def test_growth_is_found_again():
     found = fit([(rows, 0.002 + 3e-8 * rows) for rows in (10**4, 10**5, 10**6)])
     assert found.start == pytest.approx(0.002)
     assert (found.slope, found.least, found.most) == pytest.approx((3e-8, 3e-8, 3e-8))
+
+
+def test_growth_holds_within_a_quarter_and_where_rows_are_gathered_within_a_factor_of_three():
+    bent = fit([(10**4, 0.002), (10**5, 0.01), (10**6, 0.16)])
+    assert bent.most > 1.25 * bent.slope
+    assert not bent.holds(gathers=False)
+    assert bent.holds(gathers=True)
+    assert not fit([(10**4, 0.002), (10**5, 0.01), (10**6, 0.9)]).holds(gathers=True)

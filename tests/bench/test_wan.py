@@ -14,7 +14,12 @@ LINKS = Machine().over(wan.FAR_HOP_SECONDS, wan.FAR_BYTES_PER_SECOND)
 
 @pytest.mark.parametrize(
     ("name", "rows", "gain"),
-    [("less_than", 250_000, 1.2), ("division", 150_000, 1.1), ("sort32", 10_000, 1.1), pytest.param("sort32", 150_000, 1.1, marks=pytest.mark.slow)],
+    [
+        ("less_than", 250_000, 1.2),
+        ("division", 150_000, 1.1),
+        ("sort32", 10_000, 1.1),
+        pytest.param("sort32", 150_000, 1.1, marks=pytest.mark.slow),
+    ],
 )
 def test_the_wan_profile_is_quicker_over_long_links(name, rows, gain):
     lan, far = (wan.link_seconds(named(name), rows, profile) for profile in (LAN, WAN))
