@@ -162,3 +162,20 @@ def test_identity_is_the_row_numbers() -> None:
 def test_costs_are_those_of_the_design() -> None:
     assert cost_of(apply_first, 3000, Z32) == Cost(2, 3 * 8 * 3000), "8 bytes a row and server"
     assert cost_of(apply, 3000, Z64) == Cost(2, 32 * 3000), "10.67 bytes a row and server"
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_rows_are_scattered_together(rows: int) -> None:
+    x, word = np.arange(rows), np.arange(rows, dtype=np.uint64)
+
+    async def scattered(me: Party, *columns: Any) -> Any:
+        return tuple(await permute.scattered(me, columns))
+
+    seen = []
+    for seed in range(3):
+        ran = run_at_cost(
+            World(seed), cost_of(permute.scattered, rows, Z64, 40), scattered, World(seed).deal(x), World(9).deal_bits(word, 40)
+        )
+        assert np.array_equal(ran.value[0], ran.value[1]) and sorted(ran.value[0].tolist()) == x.tolist()
+        seen.append(tuple(ran.value[0].tolist()))
+    assert rows < 4 or len(set(seen)) > 1

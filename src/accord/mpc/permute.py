@@ -97,6 +97,17 @@ async def apply(me: Party, permutation: Permutation, columns: Sequence[AnyColumn
 
 
 @costs(shuffle_cost)
+async def scattered(me: Party, columns: Sequence[AnyColumn]) -> list[AnyColumn]:
+    """The rows of one or more columns in an order that no server knows, drawn for them alone.
+
+    Learns: nobody anything.
+    Opens:  nothing.
+    Cost:   as `shuffle`. Facts: rows, and the ring or width of each column.
+    """
+    return await moved(me, way_through(draw_shuffle(me.step("draw"), columns[0].rows)), columns)
+
+
+@costs(shuffle_cost)
 async def gather(me: Party, permutation: Permutation, columns: Sequence[AnyColumn]) -> list[AnyColumn]:
     """Row j of each result is row dest[j] of its column: what `apply` does, undone.
 

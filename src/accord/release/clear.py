@@ -15,9 +15,13 @@ from accord.release.table import RELEASED, SUPPRESSED_STATUS, ReleasedTable
 
 
 def release_in_clear(spec: ReleaseSpec, columns: Mapping[str, Plain]) -> dict[str, ReleasedTable]:
-    """What each recipient would get of a plain table, by party. All rows of the table are there."""
+    """What each recipient would get of a plain table, by party. All rows of the table are there; suppressed ones stand behind the others
+    where the layout is secret."""
     rows = len(next(iter(columns.values())).values)
     status = np.where(passes(spec, columns, rows), RELEASED, SUPPRESSED_STATUS).astype(np.uint8)
+    if not spec.has_public_rows:
+        order = np.argsort(status == SUPPRESSED_STATUS, kind="stable")
+        status, columns = status[order], {name: one.take(order) for name, one in columns.items()}
     public = {one.name: PublicColumn.of(one.type, columns[one.name]) for one in spec.node.fields if one.public}
     tables = {}
     for party in spec.parties:

@@ -2,13 +2,14 @@
 
 Rules are judged on shares. Each row gets a status: absent (0), suppressed (1) or released (2); values are multiplied by the flag
 that it is released. Then each server re-randomises its part. A recipient learns of a suppressed row that it is suppressed, of an
-absent row that it is absent, and of a released row its values; servers learn none of this.
+absent row that it is absent, and of a released row its values; servers learn none of this. Rows whose layout is secret are first brought
+to places that tell nothing. Where a fault was found while computing, all rows are absent, and recipients learn which fault it was.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from accord.mpc.compose import in_blocks, together
 from accord.mpc.cost import Cost
 from accord.mpc.open import GATE_TOKEN, Permit, reveal
 from accord.mpc.party import LAN, Party, Profile
+from accord.mpc.rows import every_row
 from accord.mpc.share import Bits, Share
 from accord.plan.clock import Work
 from accord.plan.expression import Expression
@@ -28,11 +30,13 @@ from accord.plan.lower import execute_all, stand_ins
 from accord.plan.nodes import Field, Node
 from accord.plan.secure_calls import bit_to_ring, count_work, multiply
 from accord.plan.secure_expression import compute
-from accord.plan.secure_flags import Flag, as_bits, both
-from accord.plan.secure_table import Column, PublicColumn, SecureTable
+from accord.plan.secure_flags import Flag, any_of, as_bits, both, negation
+from accord.plan.secure_relations import keep
+from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable
 from accord.plan.secure_values import shared
 from accord.plan.types import BOOL
 from accord.plan.typing import call
+from accord.release.front import in_front
 from accord.release.layout import Layout
 from accord.release.rules import RowRule, Rule, TableRule
 from accord.release.spec import ReleaseSpec
@@ -42,7 +46,8 @@ from accord.release.spec import ReleaseSpec
 class ReleasePart:
     """One server's part of a release for one recipient: the public layout, and masked columns as bytes.
 
-    The payload has two planes (there, released), then each secret column's value and, where its type has NULLs, a plane of them.
+    The payload has a word for each fault, two planes (there, released), then each secret column's value (a text's planes) and, where its
+    type has NULLs, a plane of them.
     """
 
     release: str
@@ -54,8 +59,9 @@ class ReleasePart:
 async def release(me: Party, spec: ReleaseSpec, table: SecureTable) -> dict[str, ReleasePart]:
     """Judge the table and give this server's part for each recipient, by party.
 
-    Learns: servers nothing; each recipient, from the three parts of its rows, each row's status and the values of released rows.
-    Opens:  nothing to servers; statuses and released values to recipients.
+    Learns: servers nothing; each recipient, from the three parts of its rows, each row's status and the values of released rows, and
+            which faults were found.
+    Opens:  nothing to servers; statuses, faults and released values to recipients.
     """
     protected = await protect(me, spec, table)
     permit = Permit(spec.name, spec.parties, GATE_TOKEN)
@@ -64,14 +70,30 @@ async def release(me: Party, spec: ReleaseSpec, table: SecureTable) -> dict[str,
 
 
 async def protect(me: Party, spec: ReleaseSpec, table: SecureTable) -> list[Share | Bits]:
-    """On shares still: which rows are there, which are released, and each column's values and NULLs, 0 in rows that are not released."""
+    """On shares still: the faults, which rows are there, which are released, and each column's values and NULLs, 0 in rows that are not
+    released."""
     passed = await judge(me.step("rules"), spec.node, spec.rules, table)
     (released,) = await both(me.step("released"), (table.valid, passed))
+    if not spec.has_public_rows and table.rows > 1:
+        judged = any(isinstance(rule, RowRule) for rule in spec.rules)
+        table = replace(table, columns={one.name: table.columns[one.name] for one in spec.released})
+        table, released = await in_front(me.step("front"), table, passed if judged else True, released, is_ordered=spec.is_ordered)
+    if table.faults:
+        table, released = await _unless_broken(me.step("faults"), table, released)
     flag = await _number(me.step("flag"), released)
     secret = [one for one in spec.released if not one.public]
     columns = await together(*(_masked(me.step(f"column.{at}"), one, table, passed, released, flag) for at, one in enumerate(secret)))
     status = [as_bits(me, one, table.rows) for one in (table.valid, released)]
-    return [*status, *(part for column in columns for part in column)]
+    return [*(fault for _, fault in table.faults), *status, *(part for column in columns for part in column)]
+
+
+async def _unless_broken(me: Party, table: SecureTable, released: Flag) -> tuple[SecureTable, Flag]:
+    """The same where no fault was found; else no row is there. Values are no longer taken to be 0 in rows that are not."""
+    broken = await any_of(me.step("any"), [fault for _, fault in table.faults])
+    sound = every_row(_bits(negation(me, as_bits(me, broken, 1))), table.rows)
+    valid, freed = await both(me.step("rows"), (table.valid, sound), (released, sound))
+    columns = {name: replace(one, clean=False) if isinstance(one, SecretColumn) else one for name, one in table.columns.items()}
+    return replace(table, columns=columns, valid=valid), freed
 
 
 async def judge(me: Party, node: Node, rules: Sequence[Rule], table: SecureTable) -> Flag:
@@ -90,7 +112,7 @@ def _all(conditions: Sequence[Expression]) -> Expression:
     return conditions[0] if len(conditions) == 1 else call("and", *conditions)
 
 
-def _bits(value: Share | Bits) -> Bits:
+def _bits(value: Share | Flag) -> Bits:
     assert isinstance(value, Bits)
     return value
 
@@ -108,7 +130,9 @@ async def _masked(me: Party, field: Field, table: SecureTable, passed: Flag, rel
     column = table.columns[field.name]
     value, null = _secret_parts(me, column, table.rows)
     out: list[Share | Bits]
-    if isinstance(value, Bits):
+    if isinstance(value, Bits) and value.width > 1:
+        out = [(await keep(me.step("value"), as_bits(me, released, table.rows), [value]))[0] if released is not True else value]
+    elif isinstance(value, Bits):
         (kept,) = await both(me.step("value"), (released, value))
         out = [as_bits(me, kept, table.rows)]
     elif flag is None or (passed is True and getattr(column, "clean", False)):
@@ -135,14 +159,16 @@ def _secret_parts(me: Party, column: Column, rows: int) -> tuple[Share | Bits, F
 def _part(spec: ReleaseSpec, table: SecureTable, party: str, protected: Sequence[Share | Bits], parts: Sequence[Any]) -> ReleasePart:
     public = {name: one for name, one in table.columns.items() if isinstance(one, PublicColumn)}
     rows = spec.rows_for(party, public, table.rows)
-    layout = Layout.of(spec, party, {one.name: public[one.name].take(rows) for one in spec.released if one.public}, len(rows))
-    payload = b"".join(_bytes(secret, part, rows) for secret, part in zip(protected, parts, strict=True))
+    faults = tuple(sentence for sentence, _ in table.faults)
+    layout = Layout.of(spec, party, {one.name: public[one.name].take(rows) for one in spec.released if one.public}, len(rows), faults)
+    numbers = [np.zeros(1, np.intp)] * len(faults) + [rows] * (len(parts) - len(faults))
+    payload = b"".join(_bytes(secret, part, taken) for secret, part, taken in zip(protected, parts, numbers, strict=True))
     return ReleasePart(spec.name, party, canonical.encode(layout.document()), payload)
 
 
 def _bytes(secret: Share | Bits, part: Any, rows: NDArray[np.intp]) -> bytes:
     if isinstance(secret, Bits):
-        return planes_from_bools(bools_from_planes(part, secret.rows)[rows]).tobytes()
+        return b"".join(planes_from_bools(bools_from_planes(plane, secret.rows)[rows]).tobytes() for plane in part)
     return np.ascontiguousarray(part[rows], "<u8").tobytes()
 
 

@@ -11,17 +11,19 @@ import numpy as np
 from accord.base.errors import OurFault, Refused
 from accord.plan.evaluate import Plain
 from accord.plan.nodes import Field
-from accord.plan.secure_table import PublicColumn
-from accord.plan.types import BOOL, Type
+from accord.plan.secure_table import PublicColumn, bits_shared
+from accord.plan.types import Type
 from accord.release.spec import ReleaseSpec
 
 STATUS_PLANES = 2
 """Whether a row is there, whether it is released."""
+WORD_BYTES = 8
 
 
 @dataclass(frozen=True)
 class Layout:
-    """`public` holds the public columns by name; `sentences` are the rules, or the reason why there are none."""
+    """`public` holds the public columns by name; `sentences` are the rules, or the reason why there are none. `faults` are what may have
+    been found broken while computing, each with a bit of its own in the payload."""
 
     release: str
     title: str
@@ -30,19 +32,21 @@ class Layout:
     fields: tuple[Field, ...]
     public: Mapping[str, Plain]
     sentences: tuple[str, ...]
+    faults: tuple[str, ...] = ()
 
     @staticmethod
-    def of(spec: ReleaseSpec, recipient: str, public: Mapping[str, PublicColumn], rows: int) -> Layout:
+    def of(spec: ReleaseSpec, recipient: str, public: Mapping[str, PublicColumn], rows: int, faults: tuple[str, ...] = ()) -> Layout:
         sentences = tuple(rule.sentence for rule in spec.rules) or (f"no rule: {spec.reason}",)
-        return Layout(spec.name, spec.title, recipient, rows, spec.released, {name: one.plain for name, one in public.items()}, sentences)
+        plain = {name: one.plain for name, one in public.items()}
+        return Layout(spec.name, spec.title, recipient, rows, spec.released, plain, sentences, faults)
 
     @property
     def payload_bytes(self) -> int:
         """The size of a server's payload: it follows from public facts alone."""
-        plane = (self.rows + 63) // 64 * 8
+        plane = (self.rows + 63) // 64 * WORD_BYTES
         secret = [one.type for one in self.fields if not one.public]
-        values = sum(plane if one.kind == BOOL else 8 * self.rows for one in secret)
-        return plane * (STATUS_PLANES + sum(one.nullable for one in secret)) + values
+        values = sum(bits_shared(one) * plane or WORD_BYTES * self.rows for one in secret)
+        return WORD_BYTES * len(self.faults) + plane * (STATUS_PLANES + sum(one.nullable for one in secret)) + values
 
     def document(self) -> dict[str, Any]:
         """As plain data, for canonical bytes."""
@@ -57,6 +61,7 @@ class Layout:
                 for name, one in self.public.items()
             },
             "sentences": list(self.sentences),
+            "faults": list(self.faults),
         }
 
     @staticmethod
@@ -72,6 +77,7 @@ class Layout:
                 fields,
                 {name: _plain(values) for name, values in document["public"].items()},
                 tuple(document["sentences"]),
+                tuple(document["faults"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OurFault) as error:
             raise Refused("this release holds no layout", do="ask the servers for their parts again") from error
@@ -91,11 +97,12 @@ def _field(one: Field) -> dict[str, Any]:
         "scale": kind.scale,
         "values": list(kind.values),
         "nullable": kind.nullable,
+        "bytes_max": kind.bytes_max,
     }
 
 
 def _read_field(one: dict[str, Any]) -> Field:
-    kind = Type(one["kind"], one["low"], one["high"], one["scale"], tuple(one["values"]), one["nullable"])
+    kind = Type(one["kind"], one["low"], one["high"], one["scale"], tuple(one["values"]), one["nullable"], one["bytes_max"])
     return Field(one["name"], kind, one["public"])
 
 

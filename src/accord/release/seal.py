@@ -23,11 +23,12 @@ from numpy.typing import NDArray
 
 from accord.base import canonical
 from accord.base.errors import OurFault, Refused
-from accord.base.limits import PROTOCOL_VERSION, SALT_BYTES, SERVERS
+from accord.base.limits import PROTOCOL_VERSION, RING_BITS_MAX, SALT_BYTES, SERVERS
 from accord.base.ring import Z64
-from accord.mpc.bits import bools_from_planes
+from accord.mpc.bits import bools_from_planes, column_from_planes
 from accord.plan.evaluate import Plain
-from accord.plan.types import BOOL
+from accord.plan.secure_table import bits_shared
+from accord.plan.types import BOOL, TEXT
 from accord.release.gate import ReleasePart
 from accord.release.layout import STATUS_PLANES, Layout
 from accord.release.table import SUPPRESSED, ReleasedTable, Suppressed
@@ -89,7 +90,7 @@ def open_sealed(blobs: Sequence[bytes], private_key: X25519PrivateKey, study: st
     """The table of three servers' sealed parts. `study` and `run` are what the recipient expects, where it expects something.
 
     Raises Refused, in one sentence, for another key, an altered part, parts of different releases or runs, a server that is
-    there twice, or parts that do not fit together.
+    there twice, or parts that do not fit together; and for a promise that the data broke, in which case nothing was released.
     """
     opened = sorted((_open(blob, private_key) for blob in blobs), key=lambda one: one.binding.server)
     _require_one_release([one.binding for one in opened], study, run)
@@ -98,7 +99,9 @@ def open_sealed(blobs: Sequence[bytes], private_key: X25519PrivateKey, study: st
     layout = _read_layout(opened[0].layout)
     if any(len(one.payload) != layout.payload_bytes for one in opened):
         raise Refused("a part of this release is not of the size that its layout has", do=AGAIN)
-    status, columns = _combine(layout, [one.payload for one in opened])
+    readers = [_Reader(one.payload, layout.rows) for one in opened]
+    _require_no_fault(layout, readers)
+    status, columns = _combine(layout, readers)
     _require_sound(layout, status, columns)
     commitments = tuple(one.commitment for one in opened)
     return ReleasedTable(layout.release, layout.title, layout.recipient, layout.fields, status, columns, layout.sentences, commitments)
@@ -181,21 +184,53 @@ def _require_one_release(bindings: Sequence[Binding], study: str | None, run: st
 # ---- three parts
 
 
-def _combine(layout: Layout, payloads: Sequence[bytes]) -> tuple[NDArray[np.uint8], dict[str, Plain]]:
+def _require_no_fault(layout: Layout, readers: Sequence[_Reader]) -> None:
+    """A word for each sentence; its lowest bit says whether it holds."""
+    words = [reduce(np.bitwise_xor, (one.planes(1, rows=1) for one in readers)) for _ in layout.faults]
+    broken = [sentence for sentence, word in zip(layout.faults, words, strict=True) if int(word[0, 0]) & 1]
+    if broken:
+        rule = "what the study promises of its data holds, or nothing is released"
+        raise Refused("; ".join(broken), where=f"release {layout.release}", rule=rule, do="correct the data, or the study")
+
+
+def _combine(layout: Layout, readers: Sequence[_Reader]) -> tuple[NDArray[np.uint8], dict[str, Plain]]:
     """Add the masked values and XOR the masked planes; masks cancel."""
-    readers = [_Reader(payload, layout.rows) for payload in payloads]
+
+    def planes(width: int) -> NDArray[np.uint64]:
+        return reduce(np.bitwise_xor, (one.planes(width) for one in readers))
 
     def plane() -> NDArray[np.bool_]:
-        together = reduce(np.bitwise_xor, (one.plane() for one in readers))
-        return bools_from_planes(together.reshape(1, -1), layout.rows)
+        return bools_from_planes(planes(1), layout.rows)
 
     there, released = (plane() for _ in range(STATUS_PLANES))
     columns = dict(layout.public)
     for one in layout.fields:
-        if not one.public:
-            values = plane().astype(np.int64) if one.type.kind == BOOL else Z64.decode(reduce(np.add, (each.column() for each in readers)))
-            columns[one.name] = Plain(values, plane() if one.type.nullable else np.zeros(layout.rows, np.bool_))
+        if one.public:
+            continue
+        values: NDArray[Any]
+        if one.type.kind == TEXT:
+            values = _texts(planes(bits_shared(one.type)), layout.rows)
+        elif one.type.kind == BOOL:
+            values = plane().astype(np.int64)
+        else:
+            values = Z64.decode(reduce(np.add, (each.column() for each in readers)))
+        columns[one.name] = Plain(values, plane() if one.type.nullable else np.zeros(layout.rows, np.bool_))
     return there.astype(np.uint8) + released, columns
+
+
+def _texts(planes: NDArray[np.uint64], rows: int) -> NDArray[Any]:
+    """Texts of their planes, each an object: bytes of UTF-8, the first in the highest planes, zeros behind the end."""
+    words = [column_from_planes(planes[low : low + RING_BITS_MAX], rows) for low in range(0, len(planes), RING_BITS_MAX)]
+    encoded = np.stack(words[::-1], axis=1).astype(">u8").view(np.uint8)[:, -(len(planes) // 8) :]
+    try:
+        texts = [bytes(row).rstrip(b"\0").decode() for row in encoded]
+    except UnicodeDecodeError as error:
+        raise Refused(
+            "the three parts do not add up to a table: a text is no UTF-8", rule="parts of one run of one plan", do=AGAIN
+        ) from error
+    out = np.empty(rows, object)
+    out[:] = texts
+    return out
 
 
 class _Reader:
@@ -204,8 +239,8 @@ class _Reader:
     def __init__(self, payload: bytes, rows: int) -> None:
         self.words, self.rows, self.at = np.frombuffer(payload, "<u8"), rows, 0
 
-    def plane(self) -> NDArray[np.uint64]:
-        return self._next((self.rows + 63) // 64)
+    def planes(self, width: int, rows: int | None = None) -> NDArray[np.uint64]:
+        return self._next(width * (((self.rows if rows is None else rows) + 63) // 64)).reshape(width, -1)
 
     def column(self) -> NDArray[np.uint64]:
         return self._next(self.rows)
@@ -221,7 +256,7 @@ def _require_sound(layout: Layout, status: NDArray[np.uint8], columns: Mapping[s
         if one.public:
             continue
         column, released = columns[one.name], status == 2
-        inside = (column.values >= one.type.low) & (column.values <= one.type.high)
-        empty = (column.values == 0) & ~column.nulls
-        if not np.where(released, np.where(column.nulls, column.values == 0, inside), empty).all():
+        none = column.values == ("" if one.type.kind == TEXT else 0)
+        inside = one.type.kind == TEXT or (column.values >= one.type.low) & (column.values <= one.type.high)
+        if not np.where(released, np.where(column.nulls, none, inside), none & ~column.nulls).all():
             raise Refused(f"the three parts do not add up to a table: column {one.name}", rule="parts of one run of one plan", do=AGAIN)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from accord.base.errors import Refused
 from accord.plan.lower import all_there
-from accord.plan.nodes import Field, Node
+from accord.plan.nodes import Field, Filter, Limit, Node, Project, Sort
 from accord.plan.secure_table import PublicColumn
 from accord.plan.types import CATEGORY, TEXT
 from accord.release.rules import Rule, TableRule
@@ -47,8 +47,9 @@ class ReleaseSpec:
             self.node.field(name)
         if unread := set(self.judged) - {name for rule in self.rules for name in rule.columns}:
             raise Refused(f"no rule reads {', '.join(sorted(unread))}", where=where, do="release it, or leave it out")
-        if not self.released or any(one.type.kind == TEXT for one in self.released):
-            raise Refused("a release needs columns, none of them text keys", where=where, do="select what is to be shown")
+        if not self.released or any(one.type.kind == TEXT and not one.type.bytes_max for one in self.released):
+            do = "select what is to be shown; a column that is to be shown as it is written is a text with its bytes_max"
+            raise Refused("a release needs columns, none of them text keys", where=where, do=do)
         for rule in self.rules:
             rule.require_applies(self.node)
         self._require_recipients(where)
@@ -88,6 +89,19 @@ class ReleaseSpec:
     def released(self) -> tuple[Field, ...]:
         """The columns that recipients see, in order."""
         return tuple(one for one in self.node.fields if one.name not in self.judged)
+
+    @property
+    def has_public_rows(self) -> bool:
+        """Whether the table lies on a public layout: its rows stand where their public columns say."""
+        return any(one.public for one in self.node.fields)
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether the rows stand in an order that the question asks for."""
+        node = self.node
+        while isinstance(node, Project | Filter | Limit):
+            node = node.input
+        return isinstance(node, Sort) and bool(node.keys)
 
     @property
     def parties(self) -> tuple[str, ...]:
