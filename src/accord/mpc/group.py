@@ -244,6 +244,7 @@ async def group_extremes(
     Opens:  the shuffled row numbers, twice.
     Cost:   two `partition`s of two flags and the columns, at the same time; 2 rounds and 3 bits a row and server for `counted`.
             Facts: rows, whether there is `counted`, the ring or width of each column.
+    Needs:  `counted` 0 in rows that are not valid.
     """
     last = arranged.last if counted is None else await _top(me.step("top"), arranged, counted)
     runs = (_chosen(me.step(name), flag, counted, columns) for name, flag in (("first", arranged.first), ("last", last)))
@@ -326,6 +327,7 @@ async def group_quantile_discrete(
     Opens:  the shuffled row numbers, twice.
     Cost:   two `partition`s, the second with the columns, `to_rows` and a `sign` of a number below q's denominator times the rows.
             Facts: rows, q, whether there is `counted`, the ring or width of each column.
+    Needs:  `counted` 0 in rows that are not valid.
     """
     flag, _ = await _ranked(me.step("rank"), arranged, q, True, counted)
     return await _chosen(me.step("choose"), flag, counted, columns)
@@ -355,7 +357,7 @@ async def group_quantile(me: Party, arranged: Arranged, value: Share, q: Fractio
     Opens:  the shuffled row numbers, twice.
     Cost:   two `partition`s, the second with two columns of the ring and a number, `to_rows` and a `sign` of such a number, a cast and a
             product. Facts: rows, q, whether there is `counted`, the ring.
-    Needs:  q's denominator times the value in the ring.
+    Needs:  `counted` 0 in rows that are not valid; q's denominator times the value in the ring.
     """
     flag, number = await _ranked(me.step("rank"), arranged, q, False, counted)
     if q.denominator == 1:
@@ -378,6 +380,6 @@ async def group_median(me: Party, arranged: Arranged, value: Share, *, counted: 
     Learns: as `group_quantile`.
     Opens:  as `group_quantile`.
     Cost:   as `group_quantile`. Facts: rows, whether there is `counted`, the ring.
-    Needs:  twice the value in the ring.
+    Needs:  `counted` 0 in rows that are not valid; twice the value in the ring.
     """
     return await group_quantile(me, arranged, value, Fraction(1, 2), counted=counted)

@@ -255,7 +255,7 @@ def one_hot_turned(parts: Column, digits: Column, one: int, mask: Column, ring: 
     np.subtract(parts.dtype.type(one), parts.sum(axis=0, dtype=parts.dtype), out=every[0])
     for level in range(parts.shape[0].bit_length()):
         chosen = np.uint8(0) - (digits >> np.uint8(level) & np.uint8(1))
-        pairs = every.reshape(-1, 2, 1 << level, digits.size)
+        pairs = every.reshape(every.shape[0] >> (level + 1), 2, 1 << level, digits.size)
         swapped = (pairs[:, 0] ^ pairs[:, 1]) & chosen.astype(np.int8).astype(parts.dtype)
         pairs ^= swapped[:, None]
     turned = every[1:]
@@ -289,7 +289,7 @@ def destination_twin(
     for hot, one, before in ((hot0, one0, before0), (hot1, one1, before1)):
         every = np.vstack([one - hot.sum(axis=0, dtype=hot.dtype), hot])
         sums = before[:, None] + np.cumsum(every, axis=1, dtype=hot.dtype)
-        before[:] = sums[:, -1]
+        before += every.sum(axis=1, dtype=hot.dtype)
         sides.append((every, sums))
     (f0, s0), (f1, s1) = sides
     out[:] = (f0 * (s0 + s1) + f1 * s0).sum(axis=0, dtype=out.dtype)

@@ -1,0 +1,158 @@
+"""What servers see of groups and joins: coins spent once, one shape of traffic, messages alike whoever matches whom; and what is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+
+from accord.base.ring import Column
+from accord.mpc import group, join, join_many, permute, shuffle, sort
+from accord.mpc.party import Party, Profile
+from accord.testing.traces import NotingWorld, fixed_versus_random, label_faults, traffic_shape
+from accord.testing.world import Word, World
+
+ROWS = 300
+SEED = 31
+FAMILY_LEVEL_MIN = 1e-3
+RANDOM = np.random.default_rng(SEED)
+SMALL = Profile(block_rows=128, blocks_in_flight=3)
+
+
+async def grouped(me: Party, key: Any, valid: Any, known: Any, value: Any) -> Any:
+    found = await group.arrange(me.step("arrange"), key, [value, known], valid=valid)
+    value, known = found.columns
+    groups = await group.aggregate(me.step("sums"), found, [value])
+    rows = await group.to_rows(me.step("rows"), groups, groups.sums)
+    least, most = await group.group_extremes(me.step("extremes"), found, [value], counted=known)
+    median = await group.group_median(me.step("median"), found, value, counted=known)
+    row = await group.group_quantile_discrete(me.step("row"), found, [value], Fraction(1, 3), counted=known)
+    return *rows, *least.columns, *most.columns, *median.columns, *row.columns
+
+
+async def joined(me: Party, key: Any, valid: Any, column: Any, right_key: Any, right_valid: Any) -> Any:
+    found = await join.join_pk_fk(me.step("join"), key, valid, [column], right_key, right_valid)
+    return found.matched, *found.columns, found.duplicate, await join.left_matched(me.step("left"), found)
+
+
+async def paired(me: Party, key: Any, valid: Any, column: Any, right_key: Any, right_valid: Any) -> Any:
+    found = await join_many.join_many(me, key, valid, [column], right_key, right_valid, [right_key], 400)
+    return found.matched, *found.left, *found.right, found.overflow
+
+
+@dataclass(frozen=True)
+class Composite:
+    protocol: Callable[..., Any]
+    columns: tuple[Any, ...]
+    other: tuple[Any, ...]
+
+
+VALUES, CONSTANT = RANDOM.integers(0, 1 << 40, ROWS), np.full(ROWS, 77)
+FLAGS, ALL, NONE = (Word(one, 1) for one in (RANDOM.integers(0, 2, ROWS), np.ones(ROWS, int), np.zeros(ROWS, int)))
+KEYS, ALIKE, ORDERED = (Word(one, 10) for one in (RANDOM.permutation(1 << 10)[:ROWS], CONSTANT, np.arange(ROWS)))
+FEW = Word(RANDOM.integers(0, 40, ROWS), 10)
+
+COMPOSITES = {
+    "groups": Composite(grouped, (FEW, FLAGS, FLAGS, VALUES), (ALIKE, ALL, ALL, CONSTANT)),
+    "no groups": Composite(grouped, (KEYS, FLAGS, FLAGS, VALUES), (ALIKE, NONE, NONE, CONSTANT)),
+    "matches": Composite(joined, (KEYS, FLAGS, VALUES, KEYS, FLAGS), (ORDERED, ALL, CONSTANT, ORDERED, ALL)),
+    "no matches": Composite(joined, (KEYS, ALL, VALUES, FEW, FLAGS), (ALIKE, NONE, CONSTANT, ALIKE, NONE)),
+    "pairs": Composite(paired, (FEW, FLAGS, VALUES, KEYS, FLAGS), (ORDERED, ALL, CONSTANT, ORDERED, ALL)),
+    "too many pairs": Composite(paired, (FEW, FLAGS, VALUES, KEYS, FLAGS), (ALIKE, ALL, CONSTANT, ALIKE, ALL)),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_coins_are_spent_once_and_by_both_holders(name: str) -> None:
+    one = COMPOSITES[name]
+    world = NotingWorld(SEED, SMALL)
+    world.run(one.protocol, *one.columns)
+    assert label_faults(world.drawn) == [] and all(world.drawn)
+
+
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_traffic_has_one_shape(name: str) -> None:
+    one = COMPOSITES[name]
+    shapes = [
+        traffic_shape(NotingWorld(seed, SMALL, keep=True).run(one.protocol, *columns).outcome)
+        for seed, columns in ((1, one.columns), (2, one.other))
+    ]
+    assert shapes[0] == shapes[1] and len(shapes[0]) > 2
+
+
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_messages_look_alike_for_ordered_and_random_data(name: str) -> None:
+    one = COMPOSITES[name]
+    found = fixed_versus_random(one.protocol, one.other, one.columns, seed=SEED)
+    assert found.family_wise > FAMILY_LEVEL_MIN, found
+
+
+# ---- what is opened: rows of one table after the other, whose order the data decide
+
+
+def opened(protocol: Callable[..., Any], columns: tuple[Any, ...], runs: int, monkeypatch: pytest.MonkeyPatch) -> list[Column]:
+    """Every opening by itself: one row a run."""
+    found = list[list[Column]]()
+    carried = permute.carried
+
+    async def noted(me: Party, *rest: Any) -> Any:
+        result = await carried(me, *rest)
+        if me.index == 0:
+            found[-1].append(result[0].place)
+        return result
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sort, "carried", noted)
+        patched.setattr(permute, "carried", noted)
+        world = World(SEED)
+        for _ in range(runs):
+            found.append([])
+            world.run(protocol, *columns)
+    return [np.stack(one) for one in zip(*found, strict=True)]
+
+
+def unevenness(openings: list[Column]) -> list[float]:
+    """Of each opening: χ² of which row number stands in which row, over its degrees of freedom."""
+    levels = []
+    for one in openings:
+        runs, rows = one.shape
+        counts = np.stack([np.bincount(one[:, row], minlength=rows) for row in range(rows)])
+        levels.append(float(((counts - runs / rows) ** 2).sum() / (runs / rows) / (rows - 1) ** 2))
+    return levels
+
+
+FIVE = tuple(Word(np.array(key), 3) for key in ([1, 2, 3, 4, 5], [1, 1, 1, 1, 1], [5, 4, 3, 2, 1]))
+VALID = Word(np.ones(5, int), 1)
+FEW_ROWS = {
+    "alike": (FIVE[1], VALID, VALUES[:5], FIVE[1], VALID),
+    "all match": (FIVE[0], VALID, VALUES[:5], FIVE[2], VALID),
+}
+RUNS = 30
+
+
+async def few_pairs(me: Party, key: Any, valid: Any, column: Any, right_key: Any, right_valid: Any) -> Any:
+    found = await join_many.join_many(me, key, valid, [column], right_key, right_valid, [right_key], 6)
+    return found.matched
+
+
+@pytest.mark.parametrize("data", FEW_ROWS)
+@pytest.mark.parametrize("protocol", [joined, few_pairs])
+def test_what_a_join_opens_is_uniform(protocol: Callable[..., Any], data: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """About 1 for each opening, with 16 to 81 degrees of freedom; 2.7 once in 3 000 at 16."""
+    levels = unevenness(opened(protocol, FEW_ROWS[data], RUNS, monkeypatch))
+    assert len(levels) >= 4 and max(levels) < 2.7, levels
+
+
+def test_an_opening_of_ordered_rows_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = shuffle.Factor(None, np.zeros(1, np.int64), np.arange(10, dtype=np.uint32))
+    monkeypatch.setattr(shuffle, "draw_factor", lambda me, component, rows: shuffle.Factor(None, plain.starts, plain.index[:rows]))
+    assert min(unevenness(opened(joined, FEW_ROWS["all match"], 20, monkeypatch))) > 5
+
+
+def test_what_groups_open_is_uniform(monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = FIVE[1], VALID, VALID, VALUES[:5]
+    assert max(unevenness(opened(grouped, columns, RUNS, monkeypatch))) < 2.7
