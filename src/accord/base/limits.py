@@ -20,8 +20,9 @@ DOMAIN_CELLS_MAX = 5_000_000
 PUBLIC_ROWS_MAX = 200_000
 """Rows of one public table, declared or computed at plan time: they stand in the signed plan."""
 
-BLOCK_ROWS = 1 << 15
-"""Rows of one block in `in_blocks`: its masks and planes stay in a core's cache. A multiple of 64."""
+BLOCK_ROWS = 1 << 17
+"""Rows of one block in `in_blocks`, at most: more of them would leave the cache, fewer would cost more to start than to compute. A
+multiple of 64."""
 BLOCKS_IN_FLIGHT = 4
 
 FRAME_PAYLOAD_BYTES_MAX = 1 << 30

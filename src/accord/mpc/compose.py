@@ -80,7 +80,8 @@ async def in_blocks(protocol: Callable[..., Protocol[Any]], me: Party, *secrets:
     for, so masks, arithmetic and wire overlap; the bound on blocks in flight is kept in a loop, because a block with
     more rounds comes back into the flight.
     """
-    rows, size = secrets[0].rows, me.profile.block_rows
+    rows = secrets[0].rows
+    size = me.profile.block_size(rows)
     if rows <= size:
         return await protocol(me, *secrets, **public)
     whole: Any = None
