@@ -29,6 +29,7 @@ class Profile:
     full sums of bits take (mpc/adder.py): "brent-kung" sends least, "sklansky" has fewest rounds. `digit_bits` are the bits of a
     key that one pass of a sort takes (mpc/sort.py): more of them are fewer rounds and more bytes; `chunk_bits` those that travel along
     with a row's number, others being fetched in their turn: more of them are fewer rounds, and words that fill more of the cache.
+    `wider` is what a sort of one block takes in place of both: there rounds cost more than bytes.
     """
 
     name: str = "lan"
@@ -37,6 +38,7 @@ class Profile:
     adder: str = "brent-kung"
     digit_bits: int = 3
     chunk_bits: int = 12
+    wider: tuple[int, int] | None = None
 
     def block_size(self, rows: int) -> int:
         """Rows of each block of a table but the last, which has what is left: a multiple of 64, or all of a small table.
@@ -50,9 +52,9 @@ class Profile:
 
 
 LAN = Profile()
-WAN = Profile("wan", blocks_in_flight=512, adder="sklansky", chunk_bits=18)
-"""Long links: fewer rounds for more bytes, and all blocks of ten million rows in flight at once. Blocks are no larger, since many of them
-turn the pivot often, which keeps the lines of the three servers even."""
+WAN = Profile("wan", blocks_in_flight=512, adder="sklansky", chunk_bits=18, wider=(4, 36))
+"""Long links, such as 20 ms and 100 Mbit/s: fewer rounds for more bytes, and all blocks of ten million rows in flight at once. Blocks are
+no larger, since many of them turn the pivot often, which keeps the lines of the three servers even."""
 PROFILES = {profile.name: profile for profile in (LAN, WAN)}
 
 

@@ -375,7 +375,7 @@ async def _home(me: Party, span: Span, way: Way, loads: Sequence[Load], results:
         if load.opens:
             result[here] = part
             place = result[here]
-            if int(place.max()) >= way.rows:
+            if place.size and int(place.max()) >= way.rows:
                 raise OurFault(NO_PERMUTATION)
         elif place is None:
             result.own[here], result.next[here] = part

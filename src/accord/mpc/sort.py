@@ -197,7 +197,7 @@ def chunks_of(bits: int, profile: Profile) -> list[tuple[int, list[int]]]:
 
 def suited(profile: Profile, rows: int) -> Profile:
     """The profile with the digits and chunks of so many rows."""
-    if profile.wider is None or rows > profile.block_rows:
+    if profile.wider is None or profile.block_size(rows) < rows:
         return profile
     digit_bits, chunk_bits = profile.wider
     return replace(profile, digit_bits=digit_bits, chunk_bits=chunk_bits)
