@@ -37,6 +37,16 @@ def run(data, folder, runtime, progress):
     return Report(6 * factor, factor != 13, str(folder / "receipt.json"))
 '''
 
+TOLD = """
+
+from pathlib import Path
+
+from accord.node.forecast import Foreseen
+from accord.node.runtimes import Outcome
+
+Report.outcome = Outcome("r", "local:", Path(), 3.0, 9, 2000, None, (), computing_seconds=0.25, foretold=Foreseen(8, 1000, 0.5))
+"""
+
 DEMO = """
 
 def demo(console, folder, progress):
@@ -49,7 +59,7 @@ def demo(console, folder, progress):
 def toys(tmp_path, monkeypatch):
     """A gallery of two systems in the place of the real one."""
     root = tmp_path / "root"
-    for name, text in (("", ""), ("sixes", ENTRY), ("shown", ENTRY + DEMO)):
+    for name, text in (("", ""), ("sixes", ENTRY), ("shown", ENTRY + DEMO), ("told", ENTRY + TOLD)):
         folder = root / "gallery" / name
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "__init__.py").write_text('"""Here."""\n')
@@ -72,6 +82,7 @@ def test_the_list_names_each_system(accord, toys):
         ["name", "what it is"],
         ["shown", "Six times something, and back"],
         ["sixes", "Six times something, and back"],
+        ["told", "Six times something, and back"],
     ]
 
 
@@ -90,6 +101,19 @@ def test_as_json_it_prints_one_object_and_nothing_else(accord, toys, tmp_path):
     assert (tmp_path / facts["receipt"]).is_file(), "the receipt stays where the person can find it"
 
 
+def test_a_run_of_servers_is_told_beside_what_was_foretold(accord, toys):
+    said = accord("gallery", "run", "told")
+    assert [line.split() for line in said.out.splitlines()[-4:]] == [
+        ["cost", "foretold", "measured"],
+        ["rounds", "8", "9"],
+        ["sent", "by", "each", "server", "1.0", "kB", "2.0", "kB"],
+        ["computing", "0.5", "s", "0.25", "s"],
+    ]
+    facts = json.loads(accord("gallery", "run", "told", "--json").out)
+    assert facts["foretold"] == {"rounds": 8, "bytes_per_server": 1000, "computing_seconds": 0.5}
+    assert facts["computing_seconds"] == 0.25
+
+
 def test_two_runs_have_folders_of_their_own(accord, toys):
     receipts = {json.loads(accord("gallery", "run", "sixes", "--json").out)["receipt"] for _ in range(2)}
     assert len(receipts) == 2
@@ -102,7 +126,7 @@ def test_a_result_that_is_not_the_oracles_fails(accord, toys, tmp_path):
 
 
 def test_what_is_not_there_is_refused_with_what_is(accord, toys):
-    assert accord("gallery", "run", "tade")[::2] == (3, "accord: the gallery has no 'tade'; it has shown, sixes\n")
+    assert accord("gallery", "run", "tade")[::2] == (3, "accord: the gallery has no 'tade'; it has shown, sixes, told\n")
     assert accord("gallery", "run", "sixes", "--data", "no.csv")[::2] == (
         3,
         "accord: no.csv: there is no such file or folder; check the path\n",

@@ -168,8 +168,25 @@ def test_a_rehearsal_in_the_clear_needs_no_signature_and_says_what_it_is(accord,
 def test_a_rehearsal_in_one_process_says_what_it_costs(accord, wages):
     said = accord("run", "wages", "--runtime", "sim:")
     assert said.code == 0, said.err
-    assert re.search(r"^cost: \d+ rounds, [\d.]+ k?M?B sent by each server$", said.out, re.MULTILINE)
+    assert re.search(r"^rounds +(\d+) +\1 *$", said.out, re.MULTILINE)
+    assert re.search(r"^sent by each server +([\d.]+ k?M?B) +\1 *$", said.out, re.MULTILINE)
+    assert re.search(r"^computing +(not calibrated|[\d.]+ m?s) +[\d.]+ m?s *$", said.out, re.MULTILINE)
     assert "computed on shares in one process" in said.out
+
+
+def test_seconds_are_foretold_where_this_machine_was_measured(accord, wages, monkeypatch, tmp_path):
+    from accord.node import calibrate
+    from accord.plan.clock import Machine, Rate
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert re.search(r"^computing +not calibrated ", accord("run", "wages", "--runtime", "sim:").out, re.MULTILINE)
+    machine = Machine({"sign": Rate(0.05, 0.0)}, 0.0)
+    monkeypatch.setattr(calibrate, "here", lambda: machine)
+    monkeypatch.setattr(calibrate, "apart", lambda: machine)
+    calibrate.calibration()
+    said = accord("run", "wages", "--runtime", "sim:")
+    found = re.search(r"^computing +([\d.]+) s +[\d.]+ m?s *$", said.out, re.MULTILINE)
+    assert found and float(found[1]) > 3 * 0.05, "so long for every exchange of each of three servers"
 
 
 def test_an_interrupted_run_ends_at_once_and_leaves_nothing(signed):

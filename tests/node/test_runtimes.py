@@ -12,8 +12,11 @@ import pytest
 
 from accord.base.errors import OurFault, Refused
 from accord.node import runtimes
+from accord.node.calibrate import Kept
 from accord.node.folder import open_folder
+from accord.node.forecast import foresee
 from accord.node.session import open_study
+from accord.plan.clock import Machine, Rate
 from accord.release.table import SUPPRESSED
 from accord.study.lifecycle import State
 from tests.node.conftest import OWNERS, SERVERS, require_nothing_released, sign_all
@@ -71,6 +74,22 @@ def test_three_server_processes_give_what_the_oracle_gives(done):
 def test_the_servers_in_one_process_send_what_three_processes_send(done, study):
     outcome = open_study(study).run("sim:")
     assert (outcome.rounds, outcome.bytes_per_server) == (done.outcome.rounds, done.outcome.bytes_per_server)
+
+
+def test_rounds_and_bytes_are_those_foretold(done):
+    told = done.outcome.foretold
+    assert (told.rounds, told.bytes_per_server) == (done.outcome.rounds, done.outcome.bytes_per_server)
+    assert 0 < done.outcome.computing_seconds < done.outcome.seconds
+
+
+def test_what_is_foretold_of_a_run_follows_the_machine(study):
+    """Three processes have links, one process does the work of three; nobody who did not measure is told seconds."""
+    compiled = open_study(study).compiled
+    quick, slow = (Machine({"sign": Rate(step, 0.0)}, step) for step in (0.0, 1.0))
+    assert foresee(compiled, None, is_local=True).seconds is None
+    assert foresee(compiled, Kept({}, slow, quick), is_local=True).seconds > 10
+    assert foresee(compiled, Kept({}, slow, quick), is_local=False).seconds < 1
+    assert foresee(compiled, Kept({}, quick, slow), is_local=False).seconds > 10
 
 
 def test_the_phases_are_told_in_order_by_those_who_are_in_them(done):

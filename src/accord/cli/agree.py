@@ -8,7 +8,7 @@ from pathlib import Path
 
 from accord.base.errors import Refused
 from accord.cli.places import locate
-from accord.cli.screen import amount, console, grid, show_text
+from accord.cli.screen import amount, clock, console, grid, show_text
 from accord.node.folder import open_folder
 from accord.node.session import Session, open_study
 from accord.study import consortium, keys
@@ -56,11 +56,6 @@ def _foretell(session: Session) -> None:
     print("\nFORETOLD FOR THIS MACHINE, not signed: the secure steps, once the servers have met and all inputs are there")
     print("here: all three servers on this machine. Far: servers like it, 20 ms from each other, on lines of 100 Mbit/s.")
     console().print(grid(("step", "rounds", "sent a server", "here", "far"), rows, right=("rounds", "sent a server", "here", "far")))
-
-
-def clock(seconds: float) -> str:
-    """Two digits that count: more are not foretold."""
-    return f"{seconds * 1000:.2g} ms" if seconds < 0.0995 else f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds / 60:.0f} min"
 
 
 def sign(place: Path, parties: list[str], all_local: bool, yes: bool) -> None:

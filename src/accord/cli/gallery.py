@@ -17,14 +17,17 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import accord
 from accord.base.errors import Refused
+from accord.cli.results import show_costs
 from accord.cli.screen import Phases, console, grid
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from accord.node.runtimes import Outcome
+
 
 class Report(Protocol):
-    """What a run of the gallery gives back."""
+    """What a run of the gallery gives back; its `outcome`, where it was one run, is told beside what was foretold."""
 
     def json(self) -> dict[str, Any]:
         """Plain facts: `matches_oracle`, `seconds`, `rounds`, `bytes_per_server`, `receipt` and what else there is to say."""
@@ -58,11 +61,14 @@ def run(name: str, data: Path | None, runtime: str, as_json: bool) -> int:
         raise Refused("there is no such file or folder", where=str(data), do="check the path")
     with Phases(quiet=as_json) as progress:
         report = chosen.run(data, fresh_folder(name), runtime, progress)
+    outcome: Outcome | None = getattr(report, "outcome", None)
     facts = report.json()
     if as_json:
-        print(json.dumps(facts, default=str))
+        print(json.dumps({**facts, **(outcome.foretold_facts() if outcome else {})}, default=str))
     else:
         report.print(console())
+        if outcome:
+            show_costs(outcome)
     return 0 if facts["matches_oracle"] else 1
 
 

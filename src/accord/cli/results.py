@@ -7,7 +7,8 @@ from pathlib import Path
 
 from accord.base.errors import Refused
 from accord.cli.places import locate
-from accord.cli.screen import Phases, amount, console, show_text
+from accord.cli.screen import Phases, amount, clock, console, grid, show_text
+from accord.node.runtimes import Outcome
 from accord.node.session import open_study
 from accord.release.seal import ReleasedTable
 from accord.study import document
@@ -25,8 +26,7 @@ def run(place: Path, runtime: str) -> None:
     with Phases() as progress:
         outcome = session.run(runtime, progress)
     print(f"run {outcome.run_id}: done in {outcome.seconds:.1f} s")
-    if outcome.rounds:
-        print(f"cost: {outcome.rounds} rounds, {amount(outcome.bytes_per_server)} sent by each server")
+    show_costs(outcome)
     if outcome.tables is not None:
         _rehearsed(runtime, outcome.tables)
         return
@@ -36,6 +36,20 @@ def run(place: Path, runtime: str) -> None:
     if outcome.receipt:
         print(f"receipt: {outcome.receipt}")
         print(f"  anybody checks it with: accord verify {outcome.receipt}")
+
+
+def show_costs(outcome: Outcome) -> None:
+    """What the servers took beside what was foretold; nothing for a run in the clear."""
+    told = outcome.foretold
+    if told is None:
+        return
+    seconds = "not calibrated" if told.seconds is None else clock(told.seconds)
+    rows = [
+        ("rounds", str(told.rounds), str(outcome.rounds)),
+        ("sent by each server", amount(told.bytes_per_server), amount(outcome.bytes_per_server)),
+        ("computing", seconds, clock(outcome.computing_seconds)),
+    ]
+    console().print(grid(("cost", "foretold", "measured"), rows, right=("foretold", "measured")))
 
 
 def _rehearsed(runtime: str, tables: Mapping[str, Mapping[str, ReleasedTable]]) -> None:

@@ -71,6 +71,11 @@ def amount(size: float) -> str:
     return f"{size:.1f} GB"
 
 
+def clock(seconds: float) -> str:
+    """Two digits that count: more are not foretold."""
+    return f"{seconds * 1000:.2g} ms" if seconds < 0.0995 else f"{seconds:.2g} s" if seconds < 99.5 else f"{seconds / 60:.0f} min"
+
+
 class Phases:
     """Shows a run's phases on stderr: a bar each on a terminal, a line as each begins elsewhere.
 

@@ -308,17 +308,21 @@ class Kept:
     apart: Machine
 
 
+def kept_calibration() -> Kept | None:
+    """What this machine was measured to need, where that was measured and kept."""
+    try:
+        kept = msgspec.json.decode(file().read_bytes(), type=Kept)
+    except (OSError, msgspec.MsgspecError):
+        return None
+    return kept if dict(kept.of) == _identity() else None
+
+
 def calibration(anew: bool = False) -> Kept:
     """What this machine was measured to need: read from its file, or measured now (about ten seconds) and written there."""
-    path = file()
-    if not anew and path.is_file():
-        try:
-            kept = msgspec.json.decode(path.read_bytes(), type=Kept)
-        except msgspec.MsgspecError:
-            kept = None
-        if kept is not None and dict(kept.of) == _identity():
-            return kept
-    kept = Kept(_identity(), here(), apart())
+    known = None if anew else kept_calibration()
+    if known is not None:
+        return known
+    path, kept = file(), Kept(_identity(), here(), apart())
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{os.getpid()}")
     partial.write_bytes(msgspec.json.format(msgspec.json.encode(kept)))

@@ -6,12 +6,14 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from accord.base.limits import SERVERS
 from accord.mpc.cost import Cost
 from accord.node.calibrate import Kept
 from accord.node.compiled import Compiled
+from accord.node.program import around_cost
 from accord.plan.clock import Foretold, Machine, foretell
 from accord.plan.explain import SECURE
 from accord.plan.lower import node_costs
@@ -66,8 +68,34 @@ def forecast(compiled: Compiled, kept: Kept) -> Forecast:
         for step, price in zip(told, priced, strict=True)
     )
     (cost, work), own = with_seconds(lambda: cost_and_work(compiled.specs, compiled.profile))
-    crowd = max(1.0, SERVERS / (os.cpu_count() or 1))
-    return Forecast(steps, cost, foretell(work, kept.here, own * crowd), foretell(work, far, own))
+    return Forecast(steps, cost, foretell(work, kept.here, own * _crowd()), foretell(work, far, own))
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a whole run takes from the servers' meeting to their sealed results; `seconds` are None where this machine was not measured."""
+
+    rounds: int
+    bytes_per_server: int
+    seconds: float | None = None
+
+
+def foresee(compiled: Compiled, kept: Kept | None, is_local: bool) -> Foreseen:
+    """For three server processes on this machine where `is_local`, else for one process that does the work of all three."""
+    counted = partial(cost_and_work, compiled.specs, compiled.profile)
+    (cost, work), own = (counted(), 0.0) if kept is None else with_seconds(counted)
+    around = around_cost(compiled)
+    whole, seconds = around.then(cost), None
+    if kept is not None and is_local:
+        seconds = foretell(work, kept.here, own * _crowd()).seconds + around.rounds * kept.here.hop_seconds
+    elif kept is not None:
+        seconds = SERVERS * foretell(work, kept.apart, own).working
+    return Foreseen(whole.rounds, whole.bytes // SERVERS, seconds)
+
+
+def _crowd() -> float:
+    """How many servers share a core of this machine."""
+    return max(1.0, SERVERS / (os.cpu_count() or 1))
 
 
 def with_seconds(counted: Callable[[], T]) -> tuple[T, float]:

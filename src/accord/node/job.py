@@ -38,7 +38,8 @@ class Phase(NamedTuple):
 class Said:
     """One line of a server process: a phase, its end with figures, or the error that ended it.
 
-    `blame` is the error's class name; `error` one readable sentence.
+    `computing_seconds` lie between the servers' meeting and their results. `blame` is the error's class name; `error` one readable
+    sentence.
     """
 
     kind: str
@@ -48,6 +49,7 @@ class Said:
     rounds: int = 0
     bytes_sent: int = 0
     seconds: float = 0.0
+    computing_seconds: float = 0.0
     blame: str = ""
     error: str = ""
     where: str = ""

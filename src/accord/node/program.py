@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 import accord
+from accord.base.limits import SERVERS
 from accord.mpc.compose import together
+from accord.mpc.cost import FREE, Cost, cost_of
 from accord.mpc.package import Package, check_replicas, expand
 from accord.mpc.party import Party
 from accord.node.compiled import Compiled
@@ -56,6 +58,13 @@ async def compute(me: Party, compiled: Compiled, encryption: Mapping[str, bytes]
     done = np.ones(1, np.uint8)
     await me.step("all done").exchange({me.left: done, me.right: done}, {me.left: 1, me.right: 1})
     return Finished(sealed)
+
+
+def around_cost(compiled: Compiled) -> Cost:
+    """What `compute` takes beside the plans and the gate: the comparison of replicas, all inputs at once, and the last round."""
+    check = cost_of(check_replicas)
+    compared = Cost(check.rounds, len(compiled.inputs) * check.bytes) if compiled.inputs else FREE
+    return compared.then(Cost(1, 2 * SERVERS))
 
 
 def facts(

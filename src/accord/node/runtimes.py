@@ -10,8 +10,9 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -22,9 +23,11 @@ from accord.mpc.coins import PairKeys
 from accord.mpc.package import Package
 from accord.mpc.party import Party
 from accord.node import owner as owners
+from accord.node.calibrate import kept_calibration
 from accord.node.clear import run_in_clear
 from accord.node.compiled import Compiled
 from accord.node.folder import StudyFolder
+from accord.node.forecast import Foreseen, foresee
 from accord.node.history import withdraw
 from accord.node.job import Job, Phase, Said
 from accord.node.processes import Progress, run_servers
@@ -35,6 +38,7 @@ from accord.release.seal import ReleasedTable, open_sealed
 from accord.study import receipt
 from accord.study.consortium import Consortium
 from accord.study.keys import PartyKeys, generate
+from accord.wire.exchange import Protocol
 from accord.wire.local import Outcome as LocalOutcome
 from accord.wire.local import run_local
 from accord.wire.tcp import address_of, listen
@@ -46,7 +50,10 @@ UNFINISHED = "receipt.unfinished"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run was. Bytes are payload bytes that a server sent, on average; `tables` stand here only where nothing was sealed."""
+    """What a run was. Bytes are payload bytes that a server sent, on average; `tables` stand here only where nothing was sealed.
+
+    `computing_seconds` are the slowest server's from the meeting to its results; `foretold` is what that was to take, None in the clear.
+    """
 
     run_id: str
     runtime: str
@@ -57,6 +64,19 @@ class Outcome:
     receipt: Path | None
     recipients: tuple[str, ...]
     tables: Mapping[str, Mapping[str, ReleasedTable]] | None = None
+    computing_seconds: float = 0.0
+    foretold: Foreseen | None = None
+
+    def foretold_facts(self) -> dict[str, Any]:
+        """Foretold beside measured, in plain data; nothing for a run in the clear."""
+        if self.foretold is None:
+            return {}
+        told = {
+            "rounds": self.foretold.rounds,
+            "bytes_per_server": self.foretold.bytes_per_server,
+            "computing_seconds": self.foretold.seconds,
+        }
+        return {"computing_seconds": round(self.computing_seconds, 3), "foretold": told}
 
 
 def run(runtime: str, folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcome:
@@ -64,7 +84,8 @@ def run(runtime: str, folder: StudyFolder, compiled: Compiled, progress: Progres
     if runtime not in RUNTIMES:
         raise Refused(f"no runtime {runtime!r}", rule=f"one of {', '.join(RUNTIMES)}")
     chosen: Callable[..., Outcome] = {"clear:": clear, "sim:": simulated, "local:": local}[runtime]
-    return chosen(folder, compiled, progress)
+    outcome = chosen(folder, compiled, progress)
+    return outcome if runtime == "clear:" else replace(outcome, foretold=foresee(compiled, kept_calibration(), runtime == "local:"))
 
 
 def new_run_id() -> str:
@@ -94,8 +115,10 @@ def local(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcom
         os.replace(place / UNFINISHED, place / RECEIPT)
     progress(Phase("receipt", 1, 1, ""))
     sent = sum(one.bytes_sent for one in said) // SERVERS
-    seconds = time.perf_counter() - start
-    return Outcome(run_id, "local:", place, seconds, max(one.rounds for one in said), sent, place / RECEIPT, compiled.study.recipients)
+    seconds, rounds = time.perf_counter() - start, max(one.rounds for one in said)
+    computing = max(one.computing_seconds for one in said)
+    recipients = compiled.study.recipients
+    return Outcome(run_id, "local:", place, seconds, rounds, sent, place / RECEIPT, recipients, computing_seconds=computing)
 
 
 def is_running(folder: StudyFolder) -> bool:
@@ -204,17 +227,32 @@ def simulated(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Ou
     """The three servers as three coroutines in this process, on the owners' real shares; nobody signs, nothing is written."""
     start = time.perf_counter()
     run_id = new_run_id()
-    outcome, recipients = simulate(folder, compiled, run_id, progress)
+    protocols, recipients = _protocols(folder, compiled, run_id, progress)
+    begun = time.perf_counter()
+    outcome = run_local(protocols)
+    computing = time.perf_counter() - begun
+    progress(Phase("compute", 1, 1, ""))
     tables = {party: _open(outcome.results, party, keys.encryption) for party, keys in recipients.items()}
     seconds = time.perf_counter() - start
     sent = outcome.bytes_sent // SERVERS
-    return Outcome(run_id, "sim:", folder.path, seconds, outcome.rounds, sent, None, compiled.study.recipients, tables)
+    recipients_of = compiled.study.recipients
+    return Outcome(run_id, "sim:", folder.path, seconds, outcome.rounds, sent, None, recipients_of, tables, computing)
 
 
 def simulate(
     folder: StudyFolder, compiled: Compiled, run_id: str, progress: Progress, *, keep: bool = False
 ) -> tuple[LocalOutcome[Finished], dict[str, PartyKeys]]:
     """The servers' results and traffic (with every payload where `keep`), and the recipients' keys, made for this once."""
+    protocols, recipients = _protocols(folder, compiled, run_id, progress)
+    outcome = run_local(protocols, keep=keep)
+    progress(Phase("compute", 1, 1, ""))
+    return outcome, recipients
+
+
+def _protocols(
+    folder: StudyFolder, compiled: Compiled, run_id: str, progress: Progress
+) -> tuple[list[Protocol[Finished]], dict[str, PartyKeys]]:
+    """What each of three servers in this process is to run, on the owners' real shares, and the recipients' keys."""
     recipients = {name: generate(name) for name in compiled.study.recipients}
     encryption = {name: one.public.encryption for name, one in recipients.items()}
     packages: dict[str, tuple[Package, ...]] = {}
@@ -230,9 +268,7 @@ def simulate(
         me = Party(index, PairKeys(held), profile=compiled.profile)
         mine = {name: packages[name][index] for name in (one.name for one in compiled.inputs)}
         protocols.append(compute(me, compiled, encryption, mine, run_id))
-    outcome = run_local(protocols, keep=keep)
-    progress(Phase("compute", 1, 1, ""))
-    return outcome, recipients
+    return protocols, recipients
 
 
 def _open(results: list[Finished], party: str, key: X25519PrivateKey) -> dict[str, ReleasedTable]:

@@ -63,13 +63,16 @@ def serve(job: Job) -> Said:
         me = Party(index, PairKeys(dict(links.keys)), profile=compiled.profile)
         encryption = {name: consortium.keys_of(name).encryption for name in compiled.study.recipients}
         opened = {name: package for name, (package, _) in packages.items()}
+        met = time.perf_counter()
         finished = drive(compute(me, compiled, encryption, opened, job.run), links, traffic, Watch(compiled))
+        computing = time.perf_counter() - met
     commitments = {name: commitment for name, (_, commitment) in packages.items()}
     _leave(Path(job.outbox), finished)
     statement = receipt.state(party.keys(), facts(compiled, agreement, job.run, commitments, finished, traffic))
     receipt.write_statement(statement, Path(job.outbox) / STATEMENT)
     party.ledger().append("ran", {"run": job.run, "study": agreement.study.hex(), "role": "server"})
-    return Said("end", rounds=traffic.rounds, bytes_sent=traffic.bytes_sent, seconds=time.perf_counter() - start)
+    seconds = time.perf_counter() - start
+    return Said("end", rounds=traffic.rounds, bytes_sent=traffic.bytes_sent, seconds=seconds, computing_seconds=computing)
 
 
 def agreed(folder: StudyFolder, known: Compiled | None = None) -> tuple[Compiled, Consortium, Agreement]:
