@@ -19,7 +19,8 @@ NATIONS = (
 SEGMENTS = ("AUTOMOBILE", "BUILDING", "FURNITURE", "HOUSEHOLD", "MACHINERY")
 PRIORITIES = ("1-URGENT", "2-HIGH", "3-MEDIUM", "4-NOT SPECIFIED", "5-LOW")
 INSTRUCTIONS = ("COLLECT COD", "DELIVER IN PERSON", "NONE", "TAKE BACK RETURN")
-MODES = ("AIR", "FOB", "MAIL", "RAIL", "REG AIR", "SHIP", "TRUCK")
+MODES = ("AIR", "AIR REG", "FOB", "MAIL", "RAIL", "REG AIR", "SHIP", "TRUCK")
+"""The question Q19 asks for AIR REG, which the generator spells REG AIR: no row has the former."""
 MAKERS = tuple(f"Manufacturer#{number}" for number in range(1, 6))
 BRANDS = tuple(f"Brand#{maker}{number}" for maker, number in product(range(1, 6), repeat=2))
 SIZES, COATINGS, METALS = (
