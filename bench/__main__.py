@@ -1,4 +1,5 @@
 """`./dev bench mpc [--json] [--rows N,N…] [--only NAME …] [--link plain|tls] [--repeats N] [--golden write|check]`
+`./dev bench relational [...]`: groups and joins on secret keys, likewise.
 `./dev bench wan [--json]`: long links, by a simulated network. `./dev bench report [--slow | --again]`: all of it, and docs/performance.md
 with its plots; `--slow` measures ten million rows too, which other reports then keep."""
 
@@ -8,22 +9,24 @@ import argparse
 import json
 import sys
 
-from bench import golden
-from bench.mpc import CASES, LINKS, Order, measure
+from bench import golden, mpc, relational
+from bench.mpc import LINKS, Order
+
+SUITES = {"mpc": golden.MPC, "relational": relational.SUITE}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description="Time the protocols between three processes on this machine.")
-    parser.add_argument("what", choices=["mpc", "wan", "report"])
+    parser.add_argument("what", choices=["mpc", "relational", "wan", "report"])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--rows", type=rows_of, help="rows of every case, one number or several (1e4,1e5); default: each case's own")
-    parser.add_argument("--only", nargs="+", choices=[case.name for case in CASES], help="these cases only")
+    parser.add_argument(
+        "--only", nargs="+", choices=[case.name for suite in SUITES.values() for case in suite.cases], help="these cases only"
+    )
     parser.add_argument("--slow", action="store_true", help="the cases too that take minutes and gigabytes; a report: sizes up to 1e7")
     parser.add_argument("--link", nargs="+", choices=LINKS, default=list(LINKS))
     parser.add_argument("--repeats", type=int, default=5, help="timed runs of each case; the median is printed")
-    parser.add_argument(
-        "--golden", choices=["write", "check"], help="write or check bench/golden/mpc.json (bytes and rounds); a report checks"
-    )
+    parser.add_argument("--golden", choices=["write", "check"], help="write or check the golden file (bytes and rounds); a report checks")
     parser.add_argument("--again", action="store_true", help="report: write the page anew from bench/measured.json, measure nothing")
     given = parser.parse_args()
     if given.what == "report":
@@ -34,13 +37,14 @@ def main() -> int:
         found = far_results()
         print(json.dumps({"results": found}, indent=2) if given.json else far_table(found))
         return 0
-    cases = [case for case in CASES if (case.name in given.only if given.only else given.slow or not case.slow)]
+    suite, measure = SUITES[given.what], relational.measure if given.what == "relational" else mpc.measure
+    cases = [case for case in suite.cases if (case.name in given.only if given.only else given.slow or not case.slow)]
     orders = [Order(case, rows, given.repeats) for case in cases for rows in given.rows or [case.rows]]
     results = [line for link in given.link for line in measure(orders, link)]
     print(json.dumps({"results": results}, indent=2) if given.json else table(results))
     if given.rows and len(given.rows) > 1 and not given.json:
         print(growths(results))
-    return golden.settle(given.golden, results) if given.golden else 0
+    return golden.settle(given.golden, results, suite) if given.golden else 0
 
 
 def far_results() -> list[dict[str, object]]:

@@ -68,6 +68,8 @@ class Case:
     """Whether a column is a matrix of rows · rows entries."""
     key_bits: int = 0
     """Width of a first argument of bits, before the columns."""
+    dealt: Callable[[int, int], list[Any]] | None = None
+    """Of rows and server: the arguments, where they are not random columns."""
     slow: bool = False
     """Whether it takes minutes and gigabytes: measured only where it is asked for."""
 
@@ -146,7 +148,7 @@ def measure(orders: Sequence[Order], link: str) -> Iterator[dict[str, Any]]:
             end.send(addresses)
         for one in orders:
             for end in ends:
-                end.send((one.case.name, one.rows, one.repeats))
+                end.send((one.case, one.rows, one.repeats))
             yield _result(one.case, one.rows, link, [end.recv() for end in ends])
         for end in ends:
             end.send(None)
@@ -179,9 +181,9 @@ def _serve(index: int, link: str, identities: list[Identity], pipe: Connection) 
         me = Party(index, PairKeys({component: bytes([component]) * 16 for component in (index, (index + 1) % SERVERS)}))
         number = 0
         while (order := pipe.recv()) is not None:
-            name, rows, repeats = order
+            case, rows, repeats = order
             number += 1
-            pipe.send(_time(me.step(f"{number}.{name}"), links, named(name), rows, repeats))
+            pipe.send(_time(me.step(f"{number}.{case.name}"), links, case, rows, repeats))
 
 
 def _links(index: int, link: str, identities: list[Identity], addresses: list[str], listener: Any) -> Links:
@@ -234,6 +236,8 @@ def protocol_of(me: Party, case: Case, secrets: list[Any]) -> Protocol[Any]:
 
 def secrets_of(case: Case, rows: int, index: int) -> list[Any]:
     """This server's shares of seeded random columns: all servers draw the same and keep their own parts."""
+    if case.dealt:
+        return case.dealt(rows, index)
     random = np.random.default_rng([SEED, rows])
     secrets: list[Any] = []
     entries = rows * rows if case.square else rows

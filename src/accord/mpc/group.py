@@ -43,11 +43,13 @@ def count_ring(rows: int) -> Ring:
 @dataclass(frozen=True, eq=False, repr=False)
 class Arranged(Secret):
     """Rows in the order of a key. `first` and `last` (one plane each): whether a row begins, ends a run of equal keys of valid rows.
+    `key`: the keys in their order.
 
     `by` brings more columns into this order (`permute.gather`), and rows back into theirs (`permute.apply`).
     """
 
     by: Permutation
+    key: Bits
     first: Bits
     last: Bits
     columns: list[AnyColumn]
@@ -84,8 +86,9 @@ async def arrange(
     by, (arranged_runs, *arranged) = await sort(me.step("sort"), whole, [runs, *columns])
     assert isinstance(arranged_runs, Bits)
     present = None if valid is None else not_bits(me, arranged_runs.plane(key.width))
-    first, last = await run_ends(me.step("runs"), arranged_runs.planes(slice(key.width)), present)
-    return Arranged(by, first, last, arranged)
+    arranged_key = arranged_runs.planes(slice(key.width))
+    first, last = await run_ends(me.step("runs"), arranged_key, present)
+    return Arranged(by, arranged_key, first, last, arranged)
 
 
 def run_ends_cost(rows: int, bits: int, is_checked: bool) -> Cost:
