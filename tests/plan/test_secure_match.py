@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from accord.base.errors import Refused
+from accord.plan.interpret import interpret
 from accord.plan.nodes import Join, Node
 from accord.plan.place import require_placed
-from tests.plan.secret_rows import assert_same_rows, chosen, held
+from tests.plan.lowering import run, value
+from tests.plan.secret_rows import assert_same_rows, chosen, held, random_table
 
-SEEDS = range(6)
+SEEDS = (0, 3)
 
 
 def sides(seed: int) -> tuple[Node, Node]:
@@ -53,3 +55,28 @@ def test_a_join_whose_rows_nobody_bounds_is_refused() -> None:
     with pytest.raises(Refused, match=r"a JOIN on a_key = b_key, which is secret.*make one side unique"):
         require_placed(join)
     require_placed(replace(join, unique="left"))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("kind", ["inner", "left"])
+@pytest.mark.parametrize("rows_max", [100, 260, 1000])
+def test_many_to_many(rows_max: int, kind: str, seed: int) -> None:
+    """With room for all pairs: the bound is what they could be, or nearly so."""
+    left, right = sides(seed)
+    join = Join(left, right, kind, (("a_group", "b_group"), ("a_ok", "b_ok")), rows_max=rows_max)
+    assert_same_rows(join, seed)
+
+
+@pytest.mark.parametrize("kind", ["inner", "left"])
+def test_more_rows_than_the_bound_are_a_fault(kind: str) -> None:
+    left, right = held("a", "a_", 20), held("b", "b_", 13)
+    tables = {"a": random_table(left, 0), "b": random_table(right, 0)}
+    for rows_max in (1, 2, 40, 259):
+        join = Join(left, right, kind, (("a_day", "b_day"),), rows_max=rows_max)
+        pairs = interpret(replace(join, kind="inner", rows_max=1000), inputs=tables).rows
+        _, outcome = run(join, tables, 1)
+        ((sentence, _),) = outcome.results[0].faults
+        assert "a_day = b_day" in sentence and str(rows_max) in sentence
+        flag = value([one.faults[0][1] for one in outcome.results], 1)
+        assert flag[0] == (pairs > rows_max), (pairs, rows_max)
+    assert pairs > 2

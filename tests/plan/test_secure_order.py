@@ -8,7 +8,7 @@ from accord.plan.nodes import Aggregate, Concatenate, Limit, Project, Sort
 from accord.plan.typing import column
 from tests.plan.secret_rows import assert_same_rows, chosen, held
 
-SEEDS = range(4)
+SEEDS = (0, 1)
 ORDERS = (
     (("key", False), ("x", True)),
     (("group", True), ("price", False), ("id", False)),

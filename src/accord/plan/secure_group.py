@@ -8,7 +8,7 @@ argument, in which groups have the same numbers; the first of them serves for al
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import prod
 from typing import Any
@@ -99,13 +99,15 @@ class _Grouping:
         column, rows = self.columns[argument], self.table.rows
         within = await order_key(me.step("within"), [(column, False)], rows)
         counted = known(me, column, rows)
+        if counted is not None and self.valid is not None:
+            counted = await and_bits(me.step("counted"), counted, self.valid)
         extra = [within, column.value, *([counted] if counted is not None else [])]
         if within.width == 0:
             within = constant_plane(me, False, rows)
         arranged = await arrange(me, key, [*extra, *carried], valid=self.valid, within=within)
         word, value, *rest = arranged.columns
         plane = rest.pop(0) if counted is not None else None
-        return _Order(Arranged(arranged.by, arranged.first, arranged.last, rest), word, value, plane)
+        return _Order(replace(arranged, columns=rest), word, value, plane)
 
     def _carried(self, me: Party, is_first: bool) -> list[list[Share | Bits]]:
         """The keys with their NULLs, then the arguments of sums and counts with theirs: what the first sort takes along."""

@@ -6,22 +6,23 @@ other way round. NULL keys, and rows that are not there, are given as rows that 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from accord.base.errors import OurFault
 from accord.mpc.bits import not_bits
 from accord.mpc.join import Joined
 from accord.mpc.party import Party
 from accord.mpc.rows import zeros_like
 from accord.mpc.share import Bits
+from accord.plan.faults import too_many_rows
 from accord.plan.nodes import Join
+from accord.plan.secure_calls import is_zero
 from accord.plan.secure_flags import Flag, all_of, as_bits, both, difference
 from accord.plan.secure_key import as_secret, constant_plane, known, matching_keys
-from accord.plan.secure_relations import join_pk_fk, left_matched
+from accord.plan.secure_relations import join_many, join_pk_fk, left_matched
 from accord.plan.secure_rows import concatenated
 from accord.plan.secure_table import Column, SecretColumn, SecureTable
 
@@ -36,7 +37,10 @@ class _Side:
 
 
 async def join_secretly(me: Party, node: Join, left: SecureTable, right: SecureTable) -> SecureTable:
-    """Semi, anti, inner and left joins. Rows come in no order that means anything. Needs: rows on both sides."""
+    """Semi, anti, inner and left joins. Rows come in no order that means anything. Needs: rows on both sides.
+
+    Where neither side is unique, the pairs fill up to `rows_max` rows; that there are more is a fault.
+    """
     sides = await _sides(me.step("keys"), node, left, right)
     if node.is_choice:
         return await _choice(me, node, *sides)
@@ -49,8 +53,11 @@ async def join_secretly(me: Party, node: Join, left: SecureTable, right: SecureT
     if node.unique == "left":
         joined, partner = await _partners(me.step("match"), first, second)
         met = SecureTable(second.table.rows, {**partner, **_unclean(second.table.columns)}, joined.matched)
-        return await _with_alone(me.step("alone"), node, first.table, met, joined) if node.kind == "left" else met
-    raise OurFault(f"a join on secret columns in which neither side is unique: {node.on}")
+        if node.kind != "left":
+            return met
+        meets = await left_matched(me.step("meets"), joined)
+        return await _with_alone(me.step("alone"), node, first.table, met, not_bits(me, meets))
+    return await _pairs(me.step("pairs"), node, first, second)
 
 
 async def _sides(me: Party, node: Join, left: SecureTable, right: SecureTable) -> tuple[_Side, _Side]:
@@ -81,15 +88,41 @@ def _unclean(columns: Mapping[str, Column]) -> dict[str, Column]:
 
 async def _partners(me: Party, unique: _Side, many: _Side) -> tuple[Joined, dict[str, Column]]:
     """The unique side's columns at the rows of the other side that match; 0 and not NULL where none does."""
-    columns = {name: as_secret(me, one) for name, one in unique.table.columns.items()}
+    joined: Joined = await join_pk_fk(me, unique.key, unique.can, _parts(me, unique.table), many.key, many.can)
+    return joined, _columns(unique.table, joined.columns)
+
+
+def _parts(me: Party, table: SecureTable) -> list[Any]:
+    """Every value, and NULLs where a column has any."""
     parts: list[Any] = []
-    for one in columns.values():
-        parts += [one.value, *([] if one.null is False else [as_bits(me, one.null, unique.table.rows)])]
-    joined: Joined = await join_pk_fk(me, unique.key, unique.can, parts, many.key, many.can)
-    left, found = list(joined.columns), dict[str, Column]()
-    for name, one in columns.items():
-        found[name] = SecretColumn(one.type, left.pop(0), False if one.null is False else left.pop(0), clean=True)
-    return joined, found
+    for column in table.columns.values():
+        one = as_secret(me, column)
+        parts += [one.value, *([] if one.null is False else [as_bits(me, one.null, table.rows)])]
+    return parts
+
+
+def _columns(table: SecureTable, parts: Sequence[Any]) -> dict[str, Column]:
+    """Columns of such parts in other rows, 0 and not NULL where there is none."""
+    left, found = list(parts), dict[str, Column]()
+    for name, one in table.columns.items():
+        nullable = one.null is not False if isinstance(one, SecretColumn) else bool(one.nulls.any())
+        found[name] = SecretColumn(one.type, left.pop(0), left.pop(0) if nullable else False, clean=True)
+    return found
+
+
+async def _pairs(me: Party, node: Join, left: _Side, right: _Side) -> SecureTable:
+    """Every pair of rows that meet, at the front of `rows_max` rows; then for a left join the left rows that meet none."""
+    parts = _parts(me, left.table), _parts(me, right.table)
+    bound = min(node.rows_max, left.table.rows * right.table.rows)
+    paired = await join_many(me.step("match"), left.key, left.can, parts[0], right.key, right.can, parts[1], rows_max=bound)
+    columns = _unclean({**_columns(left.table, paired.left), **_columns(right.table, paired.right)})
+    faults = () if bound < node.rows_max else ((too_many_rows(node), paired.overflow),)
+    met = SecureTable(bound, columns, paired.matched, faults, is_packed=True)
+    if node.kind != "left":
+        return met
+    partners = paired.partners.left
+    none = await is_zero(me.step("none"), partners, bits=partners.ring.bits)
+    return await _with_alone(me.step("alone"), node, left.table, met, none)
 
 
 def _left_rows(me: Party, node: Join, table: SecureTable, partner: Mapping[str, Column], joined: Joined) -> SecureTable:
@@ -101,14 +134,13 @@ def _left_rows(me: Party, node: Join, table: SecureTable, partner: Mapping[str, 
     return SecureTable(table.rows, columns, table.valid, is_packed=table.is_packed)
 
 
-async def _with_alone(me: Party, node: Join, left: SecureTable, met: SecureTable, joined: Joined) -> SecureTable:
+async def _with_alone(me: Party, node: Join, left: SecureTable, met: SecureTable, alone: Bits) -> SecureTable:
     """The rows that met, then the left rows that met none, NULL on the right."""
-    meets = await left_matched(me.step("meets"), joined)
-    (valid,) = await both(me.step("valid"), (left.valid, not_bits(me, meets)))
+    (valid,) = await both(me.step("valid"), (left.valid, alone))
     columns = dict(_unclean(left.columns))
     for name, one in met.columns.items():
         if name not in columns:
             assert isinstance(one, SecretColumn)
             none: Any = zeros_like(one.value, left.rows)  # type: ignore[type-var]
             columns[name] = SecretColumn(node.field(name).type, none, np.ones(left.rows, np.bool_), clean=True)
-    return concatenated(me, node.fields, [met, SecureTable(left.rows, columns, valid)])
+    return replace(concatenated(me, node.fields, [met, SecureTable(left.rows, columns, valid)]), faults=met.faults)

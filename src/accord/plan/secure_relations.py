@@ -16,10 +16,12 @@ import numpy as np
 from accord.base.limits import KEY_BYTES, SERVERS
 from accord.base.ring import Ring
 from accord.mpc import bits, convert, group, hash_keys, join, lookup, permute, scan, sort
+from accord.mpc import join_many as many
 from accord.mpc.coins import PairKeys
 from accord.mpc.cost import cost_of
 from accord.mpc.group import Arranged, Chosen, Groups
 from accord.mpc.join import Joined, Merged
+from accord.mpc.join_many import Paired, Partners, partner_ring
 from accord.mpc.party import Party, Profile
 from accord.mpc.permute import Permutation
 from accord.mpc.rows import zeros_like
@@ -43,7 +45,7 @@ def relation(protocol: AnyProtocol, facts: Callable[..., tuple[Any, ...]], resul
         assert isinstance(me.coins, _Tally)
         if me.coins.replays:
             cost = cost_of(protocol, *facts(me, *secrets, **public))
-            described, named = _described(secrets), _described([[name, value] for name, value in public.items()])
+            described, named = _described(secrets), _described([[name, _few(name, value)] for name, value in public.items()])
             few = cost_of(protocol, *facts(me, *_built(None, described), **dict(_built(None, named))))
             pattern = _pattern(protocol, described, named, me.profile, cost.rounds - few.rounds)
             if me.index == 0:
@@ -57,7 +59,7 @@ def relation(protocol: AnyProtocol, facts: Callable[..., tuple[Any, ...]], resul
 
 # ---- patterns of messages
 
-ROWS_REPLAYED_MAX = 256
+ROWS_REPLAYED_MAX = 1 << 10
 Description = tuple[Any, ...]
 
 
@@ -85,6 +87,10 @@ async def _listened(running: Protocol[Any], steps: list[_Step]) -> None:
         hears = tuple((one.peer, one.nbytes) for one in request.hears)
         steps.append(_Step(sends, hears, request.ahead))
         answer = await request
+
+
+def _few(name: str, value: Any) -> Any:
+    return min(value, ROWS_REPLAYED_MAX) if name == "rows_max" else value
 
 
 def _described(argument: Any) -> Any:
@@ -153,7 +159,8 @@ def _permutation(rows: int) -> Permutation:
 
 
 def _arranged(key: Bits, columns: Sequence[Any] = (), **_: Any) -> Arranged:
-    return Arranged(_permutation(key.rows), _plane(key.rows), _plane(key.rows), _alike(columns, key.rows))
+    rows = key.rows
+    return Arranged(_permutation(rows), _plane(rows, key.width), _plane(rows), _plane(rows), _alike(columns, rows))
 
 
 def _groups(arranged: Arranged, sums: Sequence[Share] = (), lasts: Sequence[Any] = ()) -> Groups:
@@ -255,4 +262,29 @@ left_matched = relation(
     join.left_matched,
     lambda me, joined: (joined.merged.left_rows, joined.merged.right_rows),
     lambda joined: _plane(joined.merged.left_rows),
+)
+
+
+def _paired(
+    left_key: Bits, left_valid: Bits, lefts: Sequence[Any], right_key: Bits, right_valid: Bits, rights: Sequence[Any], rows_max: int
+) -> Paired:
+    left, right = left_key.rows, right_key.rows
+    ring = partner_ring(left, right, rows_max)
+    numbers = [_ring(rows, ring) for rows in (left, left, right, right, right, right)]
+    partners = Partners(*numbers)
+    return Paired(_plane(rows_max), _alike(lefts, rows_max), _alike(rights, rows_max), _plane(1), partners)
+
+
+join_many = relation(
+    many.join_many,
+    lambda me, left_key, left_valid, lefts, right_key, right_valid, rights, rows_max: (
+        left_key.rows,
+        right_key.rows,
+        left_key.width,
+        me.profile,
+        rows_max,
+        kinds(lefts),
+        kinds(rights),
+    ),
+    _paired,
 )

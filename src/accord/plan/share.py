@@ -32,6 +32,9 @@ GRID_ROWS_FREE = 1 << 14
 GRID_ROWS_PER_ROW = 16
 """Beyond, a grid may have so many rows for each row that it could hold: sharing them costs about as much as sorting the rows."""
 
+JOIN_ROWS_FREE, JOIN_ROWS_PER_ROW = 1 << 12, 8
+"""So many rows, or so many for each row of both sides, a join may have without anybody declaring how many it has."""
+
 
 def share_inputs(node: Node, catalog: Catalog) -> Node:
     """Keys that steps above join, group or sort by become grid keys where that is cheap, so that they are public; everything else is
@@ -226,7 +229,14 @@ class _Share:
             on = frozenset(pair[place] for pair in before.on)
             if rows_max(before.inputs[place], on, self.catalog) <= 1:
                 sides.append(name)
-        return replace(after, unique="both" if len(sides) == 2 else "".join(sides))
+        unique = "both" if len(sides) == 2 else "".join(sides)
+        return replace(after, unique=unique, rows_max=after.rows_max if unique else after.rows_max or self._proven_rows(before))
+
+    def _proven_rows(self, join: Join) -> int:
+        """The most rows that meet, as far as declarations tell, if it is a bound worth sharing; 0 for none."""
+        left, right = (rows_max(side, frozenset(), self.catalog) for side in join.inputs)
+        rows = rows_max(replace(join, kind="inner"), frozenset(), self.catalog)
+        return 0 if join.is_choice or rows > max(JOIN_ROWS_PER_ROW * (left + right), JOIN_ROWS_FREE) else rows
 
     def _stub(self, local: Local, form: _Form) -> Node:
         public = form.keys if form.above is None else self._follows(local) | form.keys
