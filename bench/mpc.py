@@ -10,7 +10,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,21 +19,24 @@ from typing import Any
 import numpy as np
 
 from accord.base.limits import SERVERS
-from accord.base.ring import Z64, Column
-from accord.mpc.coins import PairKeys
+from accord.base.ring import Z64, Column, Ring
+from accord.mpc.coins import Coins, PairKeys
 from accord.mpc.compare import equality, less_than
 from accord.mpc.compose import in_blocks
 from accord.mpc.convert import bit_to_ring
 from accord.mpc.cost import costs
 from accord.mpc.division import divide
+from accord.mpc.expand import SUM_MAX, expand, expand_cost
 from accord.mpc.exponential import exp
 from accord.mpc.fixed import fixed_multiply
 from accord.mpc.logarithm import log
 from accord.mpc.logistic import logistic
 from accord.mpc.matmul import Matrix, fixed_matmul, fixed_matmul_cost
-from accord.mpc.party import Party
+from accord.mpc.party import LAN, Party
 from accord.mpc.product import dot, multiply
+from accord.mpc.quickselect import order_statistics
 from accord.mpc.root import sqrt
+from accord.mpc.segments import segmented_maximum
 from accord.mpc.share import Bits, Share
 from accord.mpc.shuffle import draw_shuffle, shuffle, shuffle_cost
 from accord.mpc.sort import sort, sort_cost
@@ -49,6 +52,8 @@ from accord.wire.traffic import Traffic
 
 LINKS = ("plain", "tls")
 SEED = 20261122
+ONE_BLOCK = replace(LAN, block_rows=1 << 30)
+"""So that a round is one, not one a block."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ class Case:
     """Of rows and server: the arguments, where they are not random columns."""
     slow: bool = False
     """Whether it takes minutes and gigabytes: measured only where it is asked for."""
+    grows: bool = False
+    """Whether its rounds are more where its rows are, so that they are counted there, and not at few rows."""
 
 
 @costs(shuffle_cost)
@@ -89,6 +96,33 @@ async def square_matmul(me: Party, x: Share, y: Share) -> Share:
     size = isqrt(x.rows)
     left, right = (Matrix(one[: size * size], size, size) for one in (x, y))
     return (await fixed_matmul(me, left, right, fraction_bits=16)).share
+
+
+@costs(lambda rows, ring, adder: expand_cost(rows, rows, SUM_MAX, adder, ring))
+async def expanded(me: Party, counts: Share, payload: Share) -> Any:
+    return (await expand(me, counts, [payload], counts.rows)).columns[0]
+
+
+@dataclass
+class SameShuffle:
+    """A server's coins, but for those that say which shuffle: these are the same in every run, for how much a search compares is up to
+    them."""
+
+    coins: Coins
+    same: Coins
+
+    def column(self, component: int, ring: Ring, rows: int, path: str, lane: str, row: int) -> Column:
+        if lane in ("permutation", "runs"):
+            return self.same.column(component, ring, rows, "", lane, row)
+        return self.coins.column(component, ring, rows, path, lane, row)
+
+    def planes(self, component: int, width: int, rows: int, path: str, lane: str, row: int) -> Column:
+        return self.coins.planes(component, width, rows, path, lane, row)
+
+
+async def median(me: Party, x: Share) -> Share:
+    same = PairKeys({component: bytes([component]) * 16 for component in (me.index, me.right)})
+    return await order_statistics(replace(me, coins=SameShuffle(me.coins, same)), x, [x.rows // 2], 64)
 
 
 async def swapped(me: Party, x: Share) -> Column:
@@ -109,6 +143,9 @@ CASES = (
     Case("sort32", sorted_payload, 1_000_000, 1, whole=True, key_bits=32),
     Case("sort64", sorted_payload, 1_000_000, 1, whole=True, key_bits=64),
     Case("sort32x4", sorted_payload, 10_000_000, 3, whole=True, key_bits=32, slow=True),
+    Case("quickselect", median, 1_000_000, 1, whole=True, grows=True),
+    Case("segmented_maximum", segmented_maximum, 1_000_000, 1, whole=True, key_bits=1, public=(("bits", 64),), grows=True),
+    Case("expand", expanded, 1_000_000, 2, whole=True, low=0, high=3, grows=True),
     Case("matmul", square_matmul, 512, 2, whole=True, low=-(1 << 24), high=1 << 24, square=True),
     Case("division", divide, 100_000, 2, low=1, high=1 << 30, public=(("fraction_bits", 16), ("a_bits", 30), ("b_bits", 30))),
     Case("fixed_product", fixed_multiply, 100_000, 2, low=-(1 << 30), high=1 << 30, public=(("fraction_bits", 16),)),
@@ -195,10 +232,16 @@ def _links(index: int, link: str, identities: list[Identity], addresses: list[st
     return connect(index, addresses, identities[index], binding, attempts, listener=listener)
 
 
+def rows_of_rounds(case: Case, rows: int) -> int:
+    """At how many rows rounds are counted."""
+    return rows if case.grows else 64
+
+
 def _time(me: Party, links: Links, case: Case, rows: int, repeats: int) -> tuple[list[float], int, int, int]:
     """Seconds of each timed run, bytes that this server sent in one, the protocol's rounds (over one block), and peak memory."""
     small = Traffic(me.index)
-    drive(protocol_of(me.step("small"), case, secrets_of(case, 64, me.index)), links, small)
+    one_block = replace(me.step("small"), profile=ONE_BLOCK)
+    drive(protocol_of(one_block, case, secrets_of(case, rows_of_rounds(case, rows), me.index)), links, small)
     secrets = secrets_of(case, rows, me.index)
     forget_peak()
     warm = secrets if repeats > 1 else secrets_of(case, min(rows, 100_000), me.index)

@@ -41,6 +41,8 @@ RINGS: dict[str, Facts] = {
     "truncate": lambda me, x, shift: (x.rows, shift, x.ring),
     "shuffle": lambda me, x: (x.rows, x.ring),
     "matmul": lambda me, x, y: (x.rows, 16, x.ring),
+    "segmented_maximum": lambda me, first, x, bits: (x.rows, bits, x.ring, me.profile.adder),
+    "expand": lambda me, counts, x: (x.rows, x.ring, me.profile.adder),
     "division": lambda me, a, b, **public: (a.rows, *public.values(), me.profile.adder),
     "fixed_product": lambda me, x, y, fraction_bits: (x.rows, fraction_bits, x.ring),
     **dict.fromkeys(("sqrt", "log", "exp", "logistic"), lambda me, x, **public: (x.rows, *public.values())),

@@ -35,7 +35,8 @@ def test_links_take_what_is_foretold(name, rows, profile):
 
 
 def test_every_case_but_the_links_own_price_is_foretold():
-    assert set(wan.COUNTED) == {case.name for case in CASES} - {"swap"}
+    """Nor how much a search compares, which is a matter of coins."""
+    assert set(wan.COUNTED) == {case.name for case in CASES} - {"swap", "quickselect"}
 
 
 @pytest.mark.parametrize("name", sorted(wan.COUNTED))

@@ -184,10 +184,30 @@ async def _found(me: Party, words: Sequence[Words], running: Search) -> dict[int
 
 async def _compared(me: Party, words: Sequence[Words], left: Column, right: Column) -> Column:
     """Whether the left row of each pair is less than the right one, opened."""
-    a, b = (bits_from_words([_taken(one, rows) for one in words]) for rows in (left, right))
-    below = await in_blocks(less_than_bits, me.step("less"), a, b)
+    below = await in_blocks(_less, me.step("less"), _Compared(words, left, right))
     planes = await open_uniform(me.step("open"), below, reason="the order of shuffled rows")
     return bools_from_planes(planes, len(left))
+
+
+@dataclass(frozen=True)
+class _Compared:
+    """Pairs of rows of some words, for `in_blocks`: they are fetched where they are compared, a block at a time."""
+
+    words: Sequence[Words]
+    left: Column
+    right: Column
+
+    @property
+    def rows(self) -> int:
+        return len(self.left)
+
+    def __getitem__(self, rows: slice) -> _Compared:
+        return _Compared(self.words, self.left[rows], self.right[rows])
+
+
+async def _less(me: Party, pairs: _Compared) -> Bits:
+    a, b = (bits_from_words([_taken(one, rows) for one in pairs.words]) for rows in (pairs.left, pairs.right))
+    return await less_than_bits(me, a, b)
 
 
 def _taken(column: Any, rows: Column) -> Any:

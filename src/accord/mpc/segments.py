@@ -56,9 +56,10 @@ class Level:
 
     def rows(self) -> tuple[Column, Column]:
         """The rows that are taken in, and the rows that take them in."""
-        numbers = np.arange(self.count)
-        after = numbers[numbers // self.span % 2 == 1]
-        return self.start + (after // self.span * self.span - 1) * self.stride, self.start + after * self.stride
+        runs = np.arange(self.span, self.count, 2 * self.span)
+        after = (runs[:, None] + np.arange(self.span)).reshape(-1)[: self.merges]
+        before = np.repeat(runs - 1, self.span)[: self.merges]
+        return self.start + before * self.stride, self.start + after * self.stride
 
 
 def levels(rows: int, adder: str) -> Iterator[Level]:
