@@ -144,9 +144,7 @@ class From:
     # ---- one join
 
     def _outer(self, left: Source, join: exp.Join, kind: str) -> Source:
-        right = self.query.source(join.this)
-        if kind not in ("semi", "anti"):
-            right = _apart(right, left)
+        right = _apart(self.query.source(join.this), left)
         given = conjuncts(join.args["on"]) if join.args.get("on") else []
         if kind == "right":
             return self._combined(right, left, "left", given, rows_hint(join))

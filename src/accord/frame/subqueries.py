@@ -247,6 +247,9 @@ class Membership:
         fields = [(one, self.what.node.field(name).type) for one, name in self.wanted]
         if not any(one.type.nullable or other.nullable for one, other in fields):
             return node, found
+        if len(fields) > 1:
+            do = "write NOT EXISTS (SELECT 1 FROM … WHERE a = b AND c = d)"
+            raise Refused("NOT IN, or IN as a value, of several columns where NULL can occur", rule="one column, or no NULL", do=do)
         node, rows, known = self._counted(node)
         missing = [call("is_null", one) for one, _ in fields]
         undecided = call("or", *missing, call("lt", known, rows))
