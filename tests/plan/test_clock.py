@@ -85,7 +85,7 @@ def test_the_counter_says_what_is_done() -> None:
     profile = Profile(block_rows=256)
     _, cost, work = count_work(both, profile)
     assert cost == count(both, profile)[1]
-    assert work.done["multiply"] == Done(4, pytest.approx(3 * 8 * 1000 + 4 * 8 * 1000))
+    assert work.done["multiply"] == Done(6, pytest.approx(3 * 8 * 1000 + 4 * 8 * 1000))
     assert work.done["sign"].steps >= 8
     assert work.done["multiply"].nbytes + work.done["sign"].nbytes == pytest.approx(cost.bytes + 4 * 8 * 1000 + 2 * 8 * 1000)
     said = sum(one.nbytes for course in work.courses for one in course if isinstance(one, Says))

@@ -26,7 +26,7 @@ import numpy as np
 
 import accord
 from accord.base.errors import OurFault
-from accord.base.limits import BLOCK_ROWS, KEY_BYTES, SERVERS
+from accord.base.limits import KEY_BYTES, SERVERS
 from accord.base.ring import Z64
 from accord.mpc.coins import PairKeys
 from accord.mpc.compose import in_blocks
@@ -49,6 +49,7 @@ from accord.wire.local import run_local
 from accord.wire.tcp import Links, address_of, adopt, connect, drive, listen
 from accord.wire.tls import Identity, make_identity
 
+PART_ROWS = 1 << 15
 FEW = replace(LAN, block_rows=64)
 """Blocks of so few rows that what a step costs by itself is all that they cost."""
 FEW_BLOCKS = 16
@@ -101,26 +102,26 @@ class Case:
 
 
 CASES = {
-    "and_bits": Case(calls.and_bits, 0, 16 * BLOCK_ROWS, planes=(4, 4)),
-    "bit_to_ring": Case(calls.bit_to_ring, 0, 12 * BLOCK_ROWS, (("ring", Z64),), planes=(1,)),
-    "multiply": Case(calls.multiply, 2, 16 * BLOCK_ROWS),
-    "dot": Case(calls.dot, 2, 16 * BLOCK_ROWS, (("starts", np.zeros(1, np.intp)),), whole=True),
-    "sign": Case(calls.sign, 1, 6 * BLOCK_ROWS, (("bits", 64),)),
-    "is_zero": Case(calls.is_zero, 1, 6 * BLOCK_ROWS, (("bits", 64),)),
-    "minimum": Case(calls.minimum, 2, 4 * BLOCK_ROWS, (("bits", 64),)),
-    "floor_shift": Case(calls.floor_shift, 1, 6 * BLOCK_ROWS, (("shift", 16),)),
-    "quotient": Case(calls.quotient, 2, 2 * BLOCK_ROWS, (("a_bits", 40), ("b_bits", 20))),
+    "and_bits": Case(calls.and_bits, 0, 16 * PART_ROWS, planes=(4, 4)),
+    "bit_to_ring": Case(calls.bit_to_ring, 0, 12 * PART_ROWS, (("ring", Z64),), planes=(1,)),
+    "multiply": Case(calls.multiply, 2, 16 * PART_ROWS),
+    "dot": Case(calls.dot, 2, 16 * PART_ROWS, (("starts", np.zeros(1, np.intp)),), whole=True),
+    "sign": Case(calls.sign, 1, 6 * PART_ROWS, (("bits", 64),)),
+    "is_zero": Case(calls.is_zero, 1, 6 * PART_ROWS, (("bits", 64),)),
+    "minimum": Case(calls.minimum, 2, 4 * PART_ROWS, (("bits", 64),)),
+    "floor_shift": Case(calls.floor_shift, 1, 6 * PART_ROWS, (("shift", 16),)),
+    "quotient": Case(calls.quotient, 2, 2 * PART_ROWS, (("a_bits", 40), ("b_bits", 20))),
     "exp": Case(
         calls.counted(exp, lambda me, x, low, high: (x.rows, low, high), lambda x, low, high: ("ring", 64, x.rows)),
         1,
-        4 * BLOCK_ROWS,
+        4 * PART_ROWS,
         (("low", -(1 << 21)), ("high", 10 << 16)),
     ),
-    "gather": Case(calls.counted(gather, lambda me, x: (x.rows, x.ring), lambda x: ("ring", 64, x.rows)), 1, 16 * BLOCK_ROWS, whole=True),
+    "gather": Case(calls.counted(gather, lambda me, x: (x.rows, x.ring), lambda x: ("ring", 64, x.rows)), 1, 16 * PART_ROWS, whole=True),
     "sort": Case(
         calls.counted(sort, lambda me, key, x: (key.rows, key.width, me.profile, x.ring), lambda key, x: ("ring", 64, x.rows)),
         1,
-        4 * BLOCK_ROWS,
+        4 * PART_ROWS,
         planes=(24,),
         whole=True,
     ),
@@ -132,7 +133,7 @@ CASES = {
             lambda x, y: 8 * isqrt(x.rows) ** 3,
         ),
         2,
-        4 * BLOCK_ROWS,
+        4 * PART_ROWS,
         whole=True,
     ),
 }

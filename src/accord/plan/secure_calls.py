@@ -133,7 +133,8 @@ def counted(
             me.coins.bytes += sent
         tiny = tuple((name, None if isinstance(value, np.ndarray) else value) for name, value in public.items())
         kinds = tuple(one.ring.bits if isinstance(one, Share) else -one.width for one in secrets)
-        blocks = min(-(-secrets[0].rows // me.profile.block_rows), BLOCKS_REPLAYED_MAX)
+        rows = secrets[0].rows
+        blocks = min(-(-rows // max(1, me.profile.block_size(rows))), BLOCKS_REPLAYED_MAX)
         handled = sent + taken(*secrets, **public)
         await _replay(me, protocol.__name__, sent, handled, _pattern(protocol, kinds, tiny, me.profile, max(1, blocks)))
         return zeros(*shape(*secrets, **public))
