@@ -82,7 +82,9 @@ def _passed(node: Node, wanted: Wants) -> tuple[Wants, ...]:
         return passed if len(passed) == 2 else (*passed, {})
     if isinstance(node, Aggregate):
         return ({name: wanted[name] for name in node.keys if name in wanted},)
-    return tuple({} if isinstance(node, Several) else wanted for _ in node.inputs)
+    if isinstance(node, Several):
+        return tuple({} for _ in node.inputs)
+    return tuple({name: steps for name, steps in wanted.items() if name in {one.name for one in below.fields}} for below in node.inputs)
 
 
 def _joined(first: Wants, second: Wants) -> Wants:
