@@ -20,6 +20,14 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
         "SELECT double FROM (SELECT n * 2 AS double, region FROM sales) WHERE double > 2 AND region = 'north'",
         "WITH s AS (SELECT region, n FROM sales) SELECT a.n FROM s a JOIN s b USING (region) WHERE a.n > 2",
     ),
+    "order_joins": (
+        """SELECT s.amount, t.pay FROM sales s JOIN (SELECT region, MAX(pay) AS pay FROM staff GROUP BY region) t USING (region)
+        JOIN shipped p ON s.shop = p.shop AND s.n = p.n""",
+    ),
+    "push_columns": (
+        """SELECT s.price * s.n AS worth, CASE WHEN s.amount > 9 THEN pay END AS paid
+        FROM sales s JOIN (SELECT region, MAX(pay) AS pay FROM staff GROUP BY region) t USING (region)""",
+    ),
     "lift_to_owners": (
         "SELECT amount FROM sales WHERE n > 1",
         "SELECT region, SUM(amount) AS s, COUNT(*) AS c FROM sales GROUP BY region",

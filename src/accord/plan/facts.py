@@ -11,7 +11,7 @@ from typing import Any
 from accord.base.errors import OurFault
 from accord.plan.catalog import Catalog, TableInfo
 from accord.plan.expression import Call, ColumnRef, Expression, Literal
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Local, Node, Project, Public, Scan, Several, Sort
+from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Local, Node, Project, Public, Scan, Several, Sort
 from accord.plan.typing import domain
 
 Keys = frozenset[str]
@@ -75,6 +75,11 @@ def owner_columns(node: Node, catalog: Catalog) -> dict[str, str]:
         column = table_info(catalog, node.table).owner_column
         return {column: node.table} if column in {field.name for field in node.fields} and column else {}
     below = [owner_columns(one, catalog) for one in node.inputs]
+    if isinstance(node, Concatenate):
+        values = [{name: table_info(catalog, table).owner_values for name, table in one.items()} for one in below]
+        return {name: table for name, table in below[0].items() if all(one.get(name) == values[0][name] for one in values)}
+    if isinstance(node, Join) and node.is_choice:
+        return below[0]
     if isinstance(node, Project):
         return {new: below[0][old] for old, new in renamed(node, frozenset(below[0])).items()}
     if isinstance(node, Aggregate):
@@ -137,6 +142,8 @@ def rows_max(node: Node, keys: Keys, catalog: Catalog, owner: str | None = None)
         return _join_rows(node, keys, catalog, owner)
     if isinstance(node, Filter):
         return rows_max(node.input, keys | _fixed(node.predicate), catalog, owner)
+    if isinstance(node, Limit):
+        return min(node.count, rows_max(node.input, keys, catalog, owner))
     return rows_max(node.inputs[0], keys, catalog, owner)
 
 
@@ -169,6 +176,8 @@ def _aggregate_rows(node: Aggregate, keys: Keys, catalog: Catalog, owner: str | 
 
 
 def _join_rows(node: Join, keys: Keys, catalog: Catalog, owner: str | None) -> int:
+    if node.is_choice:
+        return rows_max(node.left, keys, catalog, owner)
     lefts, rights = (frozenset(field.name for field in side.fields) for side in (node.left, node.right))
     from_left = (keys & lefts) | {left for left, right in node.on if right in keys and node.kind == "inner"}
     from_right = (keys & rights) | {right for left, right in node.on if left in keys and node.kind in ("inner", "left")}

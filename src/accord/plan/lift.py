@@ -6,20 +6,25 @@ from dataclasses import replace
 
 from accord.plan.catalog import Catalog
 from accord.plan.expression import AggregateCall, ColumnRef, columns_of
-from accord.plan.facts import grid_keys, has_domain, owner_columns, owners_of, table_info
-from accord.plan.nodes import Aggregate, Filter, Join, Local, Node, Project, Scan
+from accord.plan.facts import grid_keys, has_domain, owner_columns, owners_of, table_info, with_inputs
+from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Limit, Local, Node, Project, Scan, Sort, Window
 from accord.plan.rewrite import bottom_up, is_public
 
 PARTIAL = ("sum", "count", "min", "max", "bool_and", "bool_or")
 """Aggregates of which each owner's part is enough."""
 
 
+_KEEPS_LEFT = ("inner", "cross", "left", "semi", "anti")
+"""Joins of which each left row's part is told by that row and the right table."""
+
+
 def lift_to_owners(node: Node, catalog: Catalog) -> Node:
     """Every Scan becomes local, and with it each step above that needs no other owner's rows."""
-    return bottom_up(node, lambda one: _lifted(one, catalog))
+    return bottom_up(node, lambda one: lift_step(one, catalog))
 
 
-def _lifted(node: Node, catalog: Catalog) -> Node:
+def lift_step(node: Node, catalog: Catalog) -> Node:
+    """One step, whose inputs are local where they can be: local itself where it can be."""
     if isinstance(node, Scan):
         return Local(node)
     if isinstance(node, Filter | Project) and isinstance(node.input, Local):
@@ -30,7 +35,29 @@ def _lifted(node: Node, catalog: Catalog) -> Node:
         return _aggregate(node, node.input.input, catalog)
     if isinstance(node, Join):
         return _join(node, catalog)
+    if isinstance(node, Window | Concatenate) and all(isinstance(one, Local) for one in node.inputs):
+        return Local(with_inputs(node, tuple(one.inputs[0] for one in node.inputs))) if _is_apart(node, catalog) else node
+    if isinstance(node, Limit):
+        return _limit(node, catalog)
     return node
+
+
+def _is_apart(node: Window | Concatenate, catalog: Catalog) -> bool:
+    """Whether each owner can do its part of a step that looks at several rows."""
+    owners = {owners_of(one, catalog) for one in node.inputs}
+    if isinstance(node, Concatenate):
+        return len(owners) == 1
+    return all(len(one) == 1 for one in owners) or bool(frozenset(owner_columns(node.input, catalog)) & frozenset(node.partition))
+
+
+def _limit(node: Limit, catalog: Catalog) -> Node:
+    """One owner chooses its first rows; which order they come in is settled again above, since shares have none."""
+    sort = node.input if isinstance(node.input, Sort) else None
+    below = sort.input if sort else node.input
+    if not isinstance(below, Local) or len(owners_of(below, catalog)) > 1:
+        return node
+    first = Local(replace(node, input=replace(sort, input=below.input) if sort else below.input))
+    return replace(sort, input=first) if sort else first
 
 
 def _aggregate(node: Aggregate, below: Node, catalog: Catalog) -> Node:
@@ -61,12 +88,13 @@ def _join(node: Join, catalog: Catalog) -> Node:
     left, right = node.left, node.right
     if isinstance(left, Local) and isinstance(right, Local) and _same_owner(node, left.input, right.input, catalog):
         return Local(replace(node, left=left.input, right=right.input))
-    if isinstance(left, Local) and is_public(right) and _needs_owner(left.input, [name for name, _ in node.on], catalog):
+    needs_left = isinstance(left, Local) and _needs_owner(left.input, [name for name, _ in node.on], catalog)
+    if isinstance(left, Local) and is_public(right) and node.kind in _KEEPS_LEFT and needs_left:
         return Local(replace(node, left=left.input))
     if (
         isinstance(right, Local)
         and is_public(left)
-        and node.kind != "left"
+        and node.kind in ("inner", "cross")
         and _needs_owner(right.input, [name for _, name in node.on], catalog)
     ):
         return Local(replace(node, right=right.input))

@@ -87,6 +87,8 @@ def _constant(literal: Literal) -> exp.Expr:
     type, value = literal.type, literal.value
     if value is None:
         return cast_to(exp.null(), storage_type(type))
+    if isinstance(value, str):
+        return exp.Literal.string(value)
     if type.kind == CATEGORY:
         return exp.Literal.string(type.values[value])
     if type.kind == BOOL:

@@ -9,8 +9,10 @@ from accord.plan.catalog import Catalog
 from accord.plan.facts import walk
 from accord.plan.lift import lift_to_owners
 from accord.plan.nodes import Join, Local, Node, Scan, Several
+from accord.plan.order_joins import order_joins
 from accord.plan.prune import prune_columns
 from accord.plan.public import fold_publics
+from accord.plan.push_columns import push_columns, require_local_functions
 from accord.plan.push_filters import push_filters
 from accord.plan.share import share_inputs, unbounded
 from accord.plan.tidy import tidy_projections
@@ -19,7 +21,16 @@ Rule = Callable[[Node, Catalog], Node]
 
 Trace = Callable[[str, Node], None]
 
-RULES: tuple[Rule, ...] = (push_filters, lift_to_owners, prune_columns, fold_publics, tidy_projections, share_inputs)
+RULES: tuple[Rule, ...] = (
+    push_filters,
+    order_joins,
+    lift_to_owners,
+    push_columns,
+    prune_columns,
+    fold_publics,
+    tidy_projections,
+    share_inputs,
+)
 """Each keeps names, order and types of the columns, and the rows; `verify` checks the first after each, tests the second."""
 
 
@@ -60,7 +71,9 @@ def verify(rule: str, before: Node, after: Node) -> None:
 
 
 def require_placed(node: Node) -> None:
-    """Raises Refused where a join could have more rows than anybody said, OurFault for what is not placed."""
+    """Raises Refused where a join could have more rows than anybody said, or servers would compute what only owners can; OurFault for what
+    is not placed."""
+    require_local_functions(node)
     for one in walk(node):
         if isinstance(one, Scan | Local):
             raise OurFault(f"a {type(one).__name__} is left in a placed plan")

@@ -7,7 +7,7 @@ from dataclasses import replace
 from accord.plan.catalog import Catalog
 from accord.plan.expression import ColumnRef, columns_of
 from accord.plan.facts import walk, with_inputs
-from accord.plan.nodes import Aggregate, Filter, Join, Local, Node, Project, Public, Scan, Several, Sort
+from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Local, Node, Project, Public, Scan, Several, Sort, Window
 from accord.plan.typing import column
 
 Names = frozenset[str]
@@ -36,13 +36,24 @@ def _wanted(node: Node, needed: Names) -> tuple[Names, ...]:
         arguments = (call.argument for name, call in node.aggregates if name in needed and call.argument is not None)
         return (frozenset(node.keys).union(*(columns_of(one) for one in arguments)),)
     if isinstance(node, Join):
-        on = frozenset(name for pair in node.on for name in pair)
-        return tuple((needed | on) & _names(side) for side in node.inputs)
+        on = [frozenset(pair[place] for pair in node.on) for place in (0, 1)]
+        of_right = frozenset() if node.is_choice else needed & _names(node.right)
+        return (needed & _names(node.left)) | on[0], of_right | on[1]
+    if isinstance(node, Window):
+        return (_of_window(node, needed),)
     if isinstance(node, Sort):
         return (needed | {name for name, _ in node.keys},)
     if isinstance(node, Several):
         return tuple(_names(one) for one in node.parts)
     return tuple(needed for _ in node.inputs)
+
+
+def _of_window(node: Window, needed: Names) -> Names:
+    """Its partition and order are read only for the calls that are."""
+    made = {name for name, _ in node.calls}
+    calls = [call for name, call in node.calls if name in needed]
+    read = frozenset().union(*(columns_of(call.argument) for call in calls if call.argument is not None))
+    return (needed - made) | read | (frozenset({*node.partition, *(name for name, _ in node.order)}) if calls else frozenset())
 
 
 class _Prune:
@@ -68,7 +79,12 @@ class _Prune:
             return replace(node, left=self.pruned(node.left, at_owner), right=self.pruned(node.right, at_owner))
         if isinstance(node, Several):
             return Several(tuple(self.pruned(one) for one in node.parts))
+        if isinstance(node, Concatenate):
+            return Concatenate(tuple(_chosen(self.pruned(one, at_owner), _kept(node, needed)) for one in node.parts))
         below = self.pruned(node.inputs[0], at_owner or isinstance(node, Local))
+        if isinstance(node, Window):
+            calls = tuple(one for one in node.calls if one[0] in needed)
+            return replace(node, input=below, calls=calls) if calls else below
         if isinstance(node, Project):
             kept = needed if at_owner else needed | _passed_on(node, _names(below))
             return Project(below, tuple(one for one in node.columns if one[0] in kept))
@@ -77,6 +93,16 @@ class _Prune:
         if isinstance(node, Local) and _names(below) != needed:
             return Local(Project(below, tuple((one.name, column(one)) for one in below.fields if one.name in needed)))
         return with_inputs(node, (below,))
+
+
+def _kept(node: Concatenate, needed: Names) -> tuple[str, ...]:
+    return tuple(one.name for one in node.fields if one.name in needed)
+
+
+def _chosen(node: Node, names: tuple[str, ...]) -> Node:
+    """The node with these columns, in this order."""
+    same = names == tuple(one.name for one in node.fields)
+    return node if same else Project(node, tuple((name, column(node.field(name))) for name in names))
 
 
 def _passed_on(node: Project, below: Names) -> Names:
