@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -17,12 +17,15 @@ from accord.base.errors import Refused
 from accord.base.limits import PROTOCOL_VERSION
 from accord.frame.sql import to_plan
 from accord.mpc.party import PROFILES, Profile
+from accord.plan.catalog import Catalog
 from accord.plan.document import plan_document
 from accord.plan.explain import Explanation, Told, explain
 from accord.plan.facts import tables_of, walk
 from accord.plan.lower import public_layouts
 from accord.plan.nodes import Input, Node
 from accord.plan.place import place, place_all
+from accord.plan.stability import limited, sensitivities
+from accord.release.noise import ColumnNoise, read_noise
 from accord.release.rules import read_rules
 from accord.release.spec import ByColumns, ReleaseSpec
 from accord.study.approval import Agreement
@@ -75,7 +78,7 @@ class Compiled:
             {
                 "release": branch.spec.name,
                 "recipients": list(branch.spec.parties),
-                "rules": [rule.sentence for rule in branch.spec.rules],
+                "rules": list(branch.spec.sentences),
                 "judged": list(branch.spec.judged),
                 "plan": plan_document(branch.spec.node, self.profile),
             }
@@ -122,8 +125,14 @@ def compile_study(study: Study) -> Compiled:
     for name, sql in study.queries.items():
         with _named(f"query {name}"):
             named[name] = to_plan(sql, study.catalog, named)
-    drafts = [draft for release in study.releases for draft in _drafts(study, release, named)]
+    drafts = [draft for release in study.releases for draft in _noised(study, release, named)]
     return Compiled(study, tuple(_branch(draft, node) for draft, node in zip(drafts, _placed(study, drafts), strict=True)))
+
+
+def _noised(study: Study, release: ReleaseText, named: Mapping[str, Node]) -> list[_Draft]:
+    drafts = _drafts(study, release, named)
+    with _named(f"release {release.name}"):
+        return [draft.noised(study.catalog) for draft in drafts]
 
 
 @dataclass(frozen=True)
@@ -134,6 +143,19 @@ class _Draft:
     unplaced: Node
     recipients: tuple[str, ...] | ByColumns
     parameters: tuple[tuple[str, str], ...] = ()
+    noise: tuple[tuple[str, ColumnNoise], ...] = ()
+
+    def noised(self, catalog: Catalog) -> _Draft:
+        """With the noise that the release asks for, scaled by what one unit can do, and with each unit held to its number of rows."""
+        if not self.text.noise:
+            return self
+        if self.parameters:
+            raise Refused("noise where each recipient asks its own question", do="ask one question for all, so that one loss covers it")
+        noise = read_noise(self.text.noise)
+        bounds = sensitivities(self.unplaced, noise.unit.table, noise.unit.rows_max, catalog)
+        columns = tuple((name, noise.of_column(bound, len(bounds))) for name, bound in bounds.items())
+        unplaced = limited(self.unplaced, noise.unit.table, noise.unit.columns, noise.unit.rows_max)
+        return replace(self, unplaced=unplaced, noise=columns)
 
 
 def _drafts(study: Study, release: ReleaseText, named: Mapping[str, Node]) -> list[_Draft]:
@@ -172,6 +194,7 @@ def _branch(draft: _Draft, node: Node) -> Branch:
             node=node,
             recipients=draft.recipients,
             rules=read_rules(draft.text.rules),
+            noise=draft.noise,
             judged=draft.text.judged,
             reason=draft.text.reason,
             title=draft.text.title,
@@ -199,6 +222,8 @@ def _told(branch: Branch) -> Told:
         recipients=spec.parties,
         by_columns=spec.recipients.columns if isinstance(spec.recipients, ByColumns) else (),
         rules=tuple(rule.sentence for rule in spec.rules),
+        noise=tuple((name, one.sentence) for name, one in spec.noise),
+        hidden=read_noise(branch.text.noise).unit.sentence if branch.text.noise else "",
         reason=spec.reason,
         judged=spec.judged,
         notes=(*branch.text.notes, *([ONCE] if branch.text.once else [])),

@@ -5,7 +5,7 @@ The same plans give the same text everywhere: nothing here looks at data, clocks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from accord.mpc.cost import FREE, Cost
@@ -28,6 +28,7 @@ class Told:
 
     `node` is its placed plan. Every row goes to all `recipients`; where `by_columns` names columns, only to those of them whom the row
     names there. `rules` are sentences; `reason` says why there are none. `judged` columns are read by rules and not released.
+    `noise` gives a sentence for each noised column, and `hidden` says whose presence it hides.
     """
 
     name: str
@@ -40,6 +41,8 @@ class Told:
     judged: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     plans: int = 1
+    noise: tuple[tuple[str, str], ...] = ()
+    hidden: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,16 +103,22 @@ def explain(
         ("LOCAL: WHAT EACH OWNER COMPUTES ALONE", _local_text(local)),
         (f"SECURE: WHAT THE THREE SERVERS{who} COMPUTE ON SHARES", _secure_text(secure, total)),
         ("RELEASE", tuple(f"- {step.what}" for step in told)),
-        ("ACCURACY", ("- Every released number is exact: integers and decimals, quotients rounded half away from zero.",)),
+        ("ACCURACY", _accuracy(merged)),
     )
     return Explanation(title, purpose, (*local, *secure, *told), total, learns, public, sections)
+
+
+def _accuracy(releases: Sequence[Told]) -> tuple[str, ...]:
+    noised = [f"{one.name}.{name}" for one in releases for name, _ in one.noise]
+    but = f", but for {_and(noised)}, which have noise" if noised else ""
+    return (f"- Every released number is exact: integers and decimals, quotients rounded half away from zero{but}.",)
 
 
 def _merged(releases: Sequence[Told]) -> tuple[Told, ...]:
     """Plans of one release that differ in nothing but their recipients, as one."""
     merged: dict[tuple[object, ...], Told] = {}
     for one in releases:
-        alike = (one.name, one.title, one.node.fields, one.by_columns, one.rules, one.reason, one.judged, one.notes)
+        alike = (one.name, one.title, one.node.fields, one.by_columns, one.rules, one.reason, one.judged, one.notes, one.noise)
         before = merged.get(alike)
         merged[alike] = replace(before, recipients=before.recipients + one.recipients, plans=before.plans + 1) if before else one
     return tuple(merged.values())
@@ -135,24 +144,27 @@ def _release_lines(told: Told) -> list[str]:
     keys, values = [one for one in shown if one.public], [one for one in shown if not one.public]
     who = f"{_and(told.recipients)} {'learn' if len(told.recipients) != 1 else 'learns'}"
     each = f"for each row, that is for each {_and([one.name for one in keys])}" if keys else "in each row"
-    lines = [
-        f"- {told.name}{f' ({told.title})' if told.title else ''}: {who}, {each}: {'; '.join(map(_shown, values)) or 'that it is there'}."
-    ]
+    values_told = "; ".join(_shown(one, dict(told.noise)) for one in values) or "that it is there"
+    lines = [f"- {told.name}{f' ({told.title})' if told.title else ''}: {who}, {each}: {values_told}."]
     if told.plans > 1:
         lines.append("  Each of them by a question of its own, in which :recipient stands for it; it gets the answer to its own only.")
     if told.by_columns:
         lines.append(f"  Each row goes only to those of them whom it names in {_and(told.by_columns)}; the others do not get it.")
     lines += [f"  Rule: {rule}; where it fails, a marker says so and no server knows which rows failed." for rule in told.rules]
-    if not told.rules:
+    if told.noise:
+        lines.append(f"  Noise that no server knows hides whether {told.hidden} is among the data; every row is shown, data or not.")
+    elif not told.rules:
         lines.append(f"  No rule holds anything back{f': {told.reason}' if told.reason else ''}.")
     if told.judged:
         lines.append(f"  Used by the rules and shown to nobody: {_and(told.judged)}.")
     return lines + [f"  Mind: {note}" for note in told.notes]
 
 
-def _shown(field: Field) -> str:
+def _shown(field: Field, noise: Mapping[str, str]) -> str:
     """A secret column of a release and what it can be."""
     type = field.type
+    if field.name in noise:
+        return f"{field.name}, with {noise[field.name]}"
     if type.kind == CATEGORY:
         what = f"one of {_values(type.values)}"
     elif type.kind == BOOL:

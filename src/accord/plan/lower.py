@@ -244,6 +244,11 @@ def public_layouts(nodes: tuple[Node, ...]) -> list[dict[str, PublicColumn]]:
     return [{name: one for name, one in table.columns.items() if isinstance(one, PublicColumn)} for table in tables]
 
 
+def faults_of(node: Node) -> tuple[str, ...]:
+    """What a placed plan may find broken while it runs, as sentences."""
+    return tuple(sentence for sentence, _ in shape_of(lambda me: execute(me, node, stand_ins((node,)))).faults)
+
+
 def all_there(node: Node) -> bool:
     """Whether servers know that every row of a placed plan's table is there."""
     return shape_of(lambda me: execute(me, node, stand_ins((node,)))).valid is True

@@ -46,6 +46,11 @@ class Type:
     def as_nullable(self, nullable: bool = True) -> Type:
         return replace(self, nullable=nullable)
 
+    def as_noised(self) -> Type:
+        """The type with noise on it: any value that fits, and never NULL."""
+        most = (1 << VALUE_BITS_MAX) - 1
+        return replace(self, low=-most, high=most, nullable=False)
+
     @staticmethod
     def of(column: ColumnSchema) -> Type:
         """The type of a declared column."""

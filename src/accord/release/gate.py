@@ -8,6 +8,7 @@ to places that tell nothing. Where a fault was found while computing, all rows a
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accord.base import canonical
+from accord.base.limits import KEY_BYTES
 from accord.base.ring import Z64
 from accord.mpc.bits import bools_from_planes, planes_from_bools
 from accord.mpc.compose import in_blocks, together
@@ -36,6 +38,7 @@ from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureT
 from accord.plan.secure_values import shared
 from accord.plan.types import BOOL
 from accord.plan.typing import call
+from accord.release import private
 from accord.release.front import in_front
 from accord.release.layout import Layout
 from accord.release.rules import RowRule, Rule, TableRule
@@ -57,7 +60,7 @@ class ReleasePart:
 
 
 async def release(me: Party, spec: ReleaseSpec, table: SecureTable) -> dict[str, ReleasePart]:
-    """Judge the table and give this server's part for each recipient, by party.
+    """Judge the table and give this server's part for each recipient, by party. A private release's parts hold this server's noise.
 
     Learns: servers nothing; each recipient, from the three parts of its rows, each row's status and the values of released rows, and
             which faults were found.
@@ -66,6 +69,8 @@ async def release(me: Party, spec: ReleaseSpec, table: SecureTable) -> dict[str,
     protected = await protect(me, spec, table)
     permit = Permit(spec.name, spec.parties, GATE_TOKEN)
     parts = [await reveal(me.step(f"reveal.{at}"), secret, permit) for at, secret in enumerate(protected)]
+    for at, noise in private.shares(spec, table.rows, secrets.token_bytes(KEY_BYTES)).items():
+        parts[at] = parts[at] + noise
     return {party: _part(spec, table, party, protected, parts) for party in spec.parties}
 
 
@@ -83,7 +88,8 @@ async def protect(me: Party, spec: ReleaseSpec, table: SecureTable) -> list[Shar
     flag = await _number(me.step("flag"), released)
     secret = [one for one in spec.released if not one.public]
     columns = await together(*(_masked(me.step(f"column.{at}"), one, table, passed, released, flag) for at, one in enumerate(secret)))
-    status = [as_bits(me, one, table.rows) for one in (table.valid, released)]
+    shown = (True, True) if spec.noise else (table.valid, released)
+    status = [as_bits(me, one, table.rows) for one in shown]
     return [*(fault for _, fault in table.faults), *status, *(part for column in columns for part in column)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from accord.plan.evaluate import Plain
 from accord.plan.nodes import Field
 from accord.plan.secure_table import PublicColumn, bits_shared
 from accord.plan.types import Type
+from accord.release.noise import ColumnNoise
 from accord.release.spec import ReleaseSpec
 
 STATUS_PLANES = 2
@@ -22,7 +23,7 @@ WORD_BYTES = 8
 
 @dataclass(frozen=True)
 class Layout:
-    """`public` holds the public columns by name; `sentences` are the rules, or the reason why there are none. `faults` are what may have
+    """`public` holds the public columns by name; `sentences` are the rules or the noise, or why there are none. `faults` are what may have
     been found broken while computing, each with a bit of its own in the payload."""
 
     release: str
@@ -33,12 +34,12 @@ class Layout:
     public: Mapping[str, Plain]
     sentences: tuple[str, ...]
     faults: tuple[str, ...] = ()
+    noise: Mapping[str, ColumnNoise] = field(default_factory=dict)
 
     @staticmethod
     def of(spec: ReleaseSpec, recipient: str, public: Mapping[str, PublicColumn], rows: int, faults: tuple[str, ...] = ()) -> Layout:
-        sentences = tuple(rule.sentence for rule in spec.rules) or (f"no rule: {spec.reason}",)
         plain = {name: one.plain for name, one in public.items()}
-        return Layout(spec.name, spec.title, recipient, rows, spec.released, plain, sentences, faults)
+        return Layout(spec.name, spec.title, recipient, rows, spec.released, plain, spec.sentences, faults, dict(spec.noise))
 
     @property
     def payload_bytes(self) -> int:
@@ -62,6 +63,7 @@ class Layout:
             },
             "sentences": list(self.sentences),
             "faults": list(self.faults),
+            "noise": {name: one.document() for name, one in self.noise.items()},
         }
 
     @staticmethod
@@ -78,6 +80,7 @@ class Layout:
                 {name: _plain(values) for name, values in document["public"].items()},
                 tuple(document["sentences"]),
                 tuple(document["faults"]),
+                {name: ColumnNoise.read(one) for name, one in document["noise"].items()},
             )
         except (KeyError, TypeError, ValueError, AttributeError, OurFault) as error:
             raise Refused("this release holds no layout", do="ask the servers for their parts again") from error

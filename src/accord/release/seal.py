@@ -104,7 +104,8 @@ def open_sealed(blobs: Sequence[bytes], private_key: X25519PrivateKey, study: st
     status, columns = _combine(layout, readers)
     _require_sound(layout, status, columns)
     commitments = tuple(one.commitment for one in opened)
-    return ReleasedTable(layout.release, layout.title, layout.recipient, layout.fields, status, columns, layout.sentences, commitments)
+    facts = (layout.release, layout.title, layout.recipient, layout.fields)
+    return ReleasedTable(*facts, status, columns, layout.sentences, commitments, layout.noise)
 
 
 def require_committed(table: ReleasedTable, commitments: Mapping[int, bytes]) -> None:

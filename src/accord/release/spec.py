@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from accord.base.errors import Refused
-from accord.plan.lower import all_there
+from accord.plan.lower import all_there, faults_of
 from accord.plan.nodes import Field, Filter, Limit, Node, Project, Sort
 from accord.plan.secure_table import PublicColumn
 from accord.plan.types import CATEGORY, TEXT
+from accord.release.noise import ColumnNoise
 from accord.release.rules import Rule, TableRule
 
 
@@ -28,7 +29,8 @@ class ByColumns:
 class ReleaseSpec:
     """A release. `recipients` are parties that get every row, or ByColumns. `judged` columns are read by rules and not released.
 
-    Raises Refused where a rule does not apply, nobody would receive anything, or there is neither a rule nor a written reason.
+    `noise` makes it a private release: all its columns are public or noised, all rows of its public layout are shown, and no rule looks at
+    a value. Raises Refused where a rule does not apply, nobody would receive anything, or there is no rule, no noise and no written reason.
     """
 
     name: str
@@ -38,11 +40,14 @@ class ReleaseSpec:
     judged: tuple[str, ...] = ()
     reason: str = ""
     title: str = ""
+    noise: tuple[tuple[str, ColumnNoise], ...] = ()
 
     def __post_init__(self) -> None:
         where = f"release {self.name}"
-        if not self.rules and not self.reason:
+        if not self.rules and not self.reason and not self.noise:
             raise Refused("no rules and no reason", where=where, do="add a rule, or write why none is needed")
+        if self.noise:
+            self._require_private(where)
         for name in self.judged:
             self.node.field(name)
         if unread := set(self.judged) - {name for rule in self.rules for name in rule.columns}:
@@ -81,6 +86,23 @@ class ReleaseSpec:
                 do="begin the query with the public grid of its keys and LEFT JOIN the rest to it",
             )
 
+    def _require_private(self, where: str) -> None:
+        rule = "what is shown of a release with noise depends on noised or public values alone"
+        if self.rules or self.judged:
+            do = "release one table with noise and another with rules"
+            raise Refused("rules on a release with noise", where=where, rule=rule, do=do)
+        if secret := [one.name for one in self.node.fields if not one.public and one.name not in dict(self.noise)]:
+            do = "group by declared domains, or begin with their public grid and LEFT JOIN the sums to it"
+            raise Refused(f"{', '.join(secret)} would be secret and without noise", where=where, rule=rule, do=do)
+        if broken := faults_of(self.node):
+            raise Refused(f"noise on a table that tells whether {broken[0]}", where=where, rule=rule, do="sum without that join")
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What holds values back, for people."""
+        rules = tuple(rule.sentence for rule in self.rules)
+        return rules or tuple(f"{name}: {one.sentence}" for name, one in self.noise) or (f"no rule: {self.reason}",)
+
     @property
     def _table_rules(self) -> list[TableRule]:
         return [rule for rule in self.rules if isinstance(rule, TableRule)]
@@ -88,7 +110,8 @@ class ReleaseSpec:
     @property
     def released(self) -> tuple[Field, ...]:
         """The columns that recipients see, in order."""
-        return tuple(one for one in self.node.fields if one.name not in self.judged)
+        noised, shown = dict(self.noise), (one for one in self.node.fields if one.name not in self.judged)
+        return tuple(replace(one, type=one.type.as_noised()) if one.name in noised else one for one in shown)
 
     @property
     def has_public_rows(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from accord.plan.evaluate import Plain
 from accord.plan.nodes import Field
 from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, Type
+from accord.release.noise import ColumnNoise
 
 EPOCH = date(1970, 1, 1)
 ABSENT, SUPPRESSED_STATUS, RELEASED = 0, 1, 2
@@ -40,7 +41,7 @@ class ReleasedTable:
 
     `status` is 0, 1 or 2 for each row: absent, suppressed, released. `columns` hold integer forms and NULLs; of rows that are not
     released, only public columns mean anything. `commitments` are those of the three parts, by server (see seal); none where the
-    table was computed in the clear.
+    table was computed in the clear. `noise`: which columns have noise on them, and how much.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ReleasedTable:
     columns: Mapping[str, Plain]
     sentences: tuple[str, ...]
     commitments: tuple[bytes, ...] = ()
+    noise: Mapping[str, ColumnNoise] = field(default_factory=dict)
 
     def rows(self) -> list[dict[str, Any]]:
         """Rows that are there, by column name: int, Decimal, date, text or bool; None for NULL; SUPPRESSED."""
@@ -62,8 +64,13 @@ class ReleasedTable:
 
     @property
     def error_bounds(self) -> dict[str, str]:
-        """How far each column can be from the truth: these are integers, decimals, dates and categories, which are exact."""
-        return dict.fromkeys((one.name for one in self.fields), EXACT)
+        """How far each column can be from the truth. Integers, decimals, dates, categories and texts are exact, unless noise is on them."""
+        return {one.name: self._bound(one) for one in self.fields}
+
+    def _bound(self, one: Field) -> str:
+        if one.name not in self.noise:
+            return EXACT
+        return f"±{Decimal(self.noise[one.name].half_width()).scaleb(-one.type.scale):f} in 95 of 100 cases (noise)"
 
     @property
     def suppressed(self) -> int:
@@ -85,7 +92,9 @@ class ReleasedTable:
     def _foot(self, rows: int) -> list[str]:
         more = [f"… {rows - ROWS_SHOWN_MAX} more rows"] if rows > ROWS_SHOWN_MAX else []
         held = [f"{self.suppressed} of {rows} rows suppressed"] if self.suppressed else []
-        return [*more, f"{rows} rows; all columns exact", *held, *(f"rule: {one}" for one in self.sentences)]
+        noised = [f"{name}: {bound}" for name, bound in self.error_bounds.items() if bound != EXACT]
+        exact = f"{rows} rows; all {'other ' if noised else ''}columns exact"
+        return [*more, exact, *noised, *held, *(f"rule: {one}" for one in self.sentences)]
 
     def print(self, console: Any) -> None:
         """Write the text to a rich console, as it is."""

@@ -31,7 +31,7 @@ class ReleaseText:
 
     Either `recipients` names parties that get all rows, or `recipient_columns` names category columns: each row goes to the parties that
     `party_values` maps its values to. `judged` columns are used by the rules and not released. `once`: each cell is answered once per data
-    version. `reason` must say why, where there are no rules.
+    version, as is every release with `noise` (release/noise.py reads it). `reason` must say why, where there are no rules and no noise.
     """
 
     name: str
@@ -43,6 +43,7 @@ class ReleaseText:
     rules: tuple[dict[str, Any], ...]
     once: bool
     reason: str
+    noise: dict[str, Any]
     notes: tuple[str, ...]
 
 
@@ -155,12 +156,13 @@ def _release(fields: Fields) -> ReleaseText:
         recipient_columns=columns,
         judged=fields.texts("judged", []),
         rules=tuple(require_table(rule, f"{fields.where} rules") for rule in fields.take("rules", list, [])),
-        once=fields.take("once", bool, False),
+        once=fields.take("once", bool, False) or fields.has("noise"),
         reason=fields.take("reason", str, ""),
+        noise=fields.take("noise", dict, {}),
         notes=fields.texts("notes", []),
     )
     fields.done()
-    if not release.rules and not release.reason:
+    if not release.rules and not release.reason and not release.noise:
         raise Refused(
             f"release {release.name} has no disclosure rule",
             where=fields.where,

@@ -1,0 +1,175 @@
+"""Differential privacy of a release: which noise, how much, and what that promises.
+
+Each of the three servers adds a share of noise of its own to its part of a release, which no other server learns; the recipient's sum of
+the parts holds all three. Shares are drawn so that any two of them have the law that is accounted for: the third may be known to
+whoever looks at the release. So its true variance is one and a half times that law's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from accord.base.errors import Refused
+from accord.base.limits import SERVERS
+from accord.base.ring import Z64, Column
+from accord.release.samplers import Words, gaussian_share, laplace_share
+
+LAPLACE, GAUSSIAN = "discrete_laplace", "discrete_gaussian"
+LAPLACE_SCALE_MAX = 1 << 16
+"""A share of discrete Laplace noise takes about so many steps."""
+EPSILON_MAX = RHO_MAX = 20
+SHARES_COUNTED = 2
+SHARE_VARIANCE_MIN = 4
+"""Of a discrete Gaussian share: from here on the sum of two differs from a discrete Gaussian by less than 10^-15 [KLS21]."""
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Whose presence a release hides: one row of `table`, or all rows that agree on `columns`, of which `rows_max` count."""
+
+    table: str
+    columns: tuple[str, ...] = ()
+    rows_max: int = 1
+
+    @property
+    def sentence(self) -> str:
+        if not self.columns:
+            return f"one row of {self.table}"
+        return f"all rows of one {', '.join(self.columns)} in {self.table}, of which {self.rows_max} count"
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What a study asks for: `loss` is ε of discrete_laplace (pure), or ρ of discrete_gaussian (zCDP), for the whole release."""
+
+    mechanism: str
+    loss: Fraction
+    unit: Unit
+
+    def of_column(self, sensitivity: int, columns: int) -> ColumnNoise:
+        """The noise of one of `columns` noised columns, each of which gets an equal part of the loss."""
+        return ColumnNoise(self.mechanism, self.loss / columns, sensitivity)
+
+
+@dataclass(frozen=True)
+class ColumnNoise:
+    """Noise of one column, in units of its last digit: `sensitivity` is the most that one unit can change all its rows together (L1).
+
+    Raises Refused where the share of noise would take too long to draw, or its law is not what is accounted for.
+    """
+
+    mechanism: str
+    loss: Fraction
+    sensitivity: int
+
+    def __post_init__(self) -> None:
+        if self.mechanism == LAPLACE and self.scale > LAPLACE_SCALE_MAX:
+            raise Refused(
+                f"discrete Laplace noise of scale {float(self.scale):,.0f}",
+                rule=f"at most {LAPLACE_SCALE_MAX:,} units of the last digit",
+                do="sum in larger units (x // 1000), bound each value lower with LEAST, or ask for discrete_gaussian",
+            )
+        if self.mechanism == GAUSSIAN and self.variance / SHARES_COUNTED < SHARE_VARIANCE_MIN:
+            raise Refused(
+                f"discrete Gaussian noise of variance {float(self.variance):.2g}",
+                rule=f"at least {SHARES_COUNTED * SHARE_VARIANCE_MIN}: two servers' shares add up to that law only then",
+                do="ask for a smaller rho, or for discrete_laplace",
+            )
+
+    def document(self) -> dict[str, Any]:
+        """As plain data."""
+        return {"mechanism": self.mechanism, "loss": str(self.loss), "sensitivity": self.sensitivity}
+
+    @staticmethod
+    def read(document: Mapping[str, Any]) -> ColumnNoise:
+        return ColumnNoise(document["mechanism"], Fraction(document["loss"]), document["sensitivity"])
+
+    @property
+    def scale(self) -> Fraction:
+        """Of discrete Laplace noise: sensitivity / ε."""
+        return self.sensitivity / self.loss
+
+    @property
+    def variance(self) -> Fraction:
+        """Of the discrete Gaussian that two shares make: sensitivity² / (2 ρ)."""
+        return self.sensitivity**2 / (2 * self.loss)
+
+    @property
+    def sentence(self) -> str:
+        """What the column's reader must know, in exact numbers: it is part of what is signed."""
+        law = f"scale {self.scale}" if self.mechanism == LAPLACE else f"variance {self.variance}"
+        return f"noise of {self.mechanism.replace('_', ' ')}, {law} in units of the last digit from any two of the three servers"
+
+    def share(self, words: Words, rows: int) -> Column:
+        """One server's share for each row, over Z_2^64."""
+        if self.sensitivity == 0:
+            return np.zeros(rows, np.uint64)
+        if self.mechanism == LAPLACE:
+            drawn = [laplace_share(words, 1 / self.scale) for _ in range(rows)]
+        else:
+            drawn = [gaussian_share(words, self.variance) for _ in range(rows)]
+        return Z64.encode(np.array(drawn, np.int64))
+
+    def mean_size(self) -> float:
+        """The mean distance from the truth: of the law of all three shares."""
+        if self.mechanism == GAUSSIAN:
+            return (2 / math.pi * float(self.variance) * SERVERS / SHARES_COUNTED) ** 0.5
+        law = self._laplace_law()
+        return float(2 * np.arange(law.size // 2) @ law[: law.size // 2])
+
+    def half_width(self, confidence: float = 0.95) -> int:
+        """How far from the truth a noised value lies at most, with this confidence: of the law of all three shares."""
+        if self.sensitivity == 0:
+            return 0
+        if self.mechanism == GAUSSIAN:
+            deviation = float(self.variance * SERVERS / SHARES_COUNTED) ** 0.5
+            return int(NormalDist().inv_cdf((1 + confidence) / 2) * deviation) + 1
+        law = self._laplace_law()
+        inside = law[0] + np.concatenate([[0.0], np.cumsum(law[1 : law.size // 2] + law[: law.size // 2 : -1])])
+        return int(np.searchsorted(inside, confidence))
+
+    def _laplace_law(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Chances of 0, 1, … and, from the end, −1, −2, …: the inverse transform of the characteristic function of three shares."""
+        size = 1 << max(10, int(64 * self.scale).bit_length())
+        q, angles = np.exp(-float(1 / self.scale)), 2 * np.pi * np.arange(size // 2 + 1) / size
+        characteristic = ((1 - q) ** 2 / (1 - 2 * q * np.cos(angles) + q * q)) ** (SERVERS / SHARES_COUNTED)
+        return np.fft.irfft(characteristic, size)
+
+
+def read_noise(document: Mapping[str, Any]) -> Noise:
+    """Noise as a study writes it: `{ mechanism = "discrete_laplace", epsilon = "1", unit = { table = "trade" } }`. Raises Refused."""
+    wanted = {LAPLACE: ("epsilon", EPSILON_MAX), GAUSSIAN: ("rho", RHO_MAX)}
+    mechanism = str(document.get("mechanism"))
+    if mechanism not in wanted:
+        raise Refused(f"noise of {mechanism!r}", rule=f"one of {', '.join(wanted)}", do='write mechanism = "discrete_laplace"')
+    name, most = wanted[mechanism]
+    if set(document) != {"mechanism", name, "unit"}:
+        raise Refused(f"noise with {', '.join(document)}", rule=f"{mechanism} takes {name} and unit", do=f'write {name} = "1"')
+    return Noise(mechanism, _loss(name, document[name], most), _unit(document["unit"]))
+
+
+def _loss(name: str, text: Any, most: int) -> Fraction:
+    try:
+        found = Fraction(text) if isinstance(text, str) else None
+    except (ValueError, ZeroDivisionError):
+        found = None
+    if found is None or not 0 < found <= most or found.denominator > 10**6:
+        raise Refused(f"{name} = {text!r}", rule=f"text, above 0 and at most {most}, with at most six decimals", do=f'write {name} = "1"')
+    return found
+
+
+def _unit(document: Any) -> Unit:
+    rule = "a table; for units of several rows their columns, and how many rows of each count"
+    if not isinstance(document, dict) or not set(document) <= {"table", "columns", "rows_max"} or "table" not in document:
+        raise Refused(f"unit = {document!r}", rule=rule, do='write unit = { table = "visits", columns = ["person"], rows_max = 5 }')
+    columns, rows_max = document.get("columns", []), document.get("rows_max", 1)
+    if not isinstance(rows_max, int) or rows_max < 1 or (bool(columns) != ("rows_max" in document)):
+        raise Refused(f"unit = {document!r}", rule=rule, do='write unit = { table = "visits", columns = ["person"], rows_max = 5 }')
+    return Unit(str(document["table"]), tuple(map(str, columns)), rows_max)
