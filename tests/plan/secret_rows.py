@@ -44,7 +44,7 @@ def random_table(node: Input, seed: int, unique: str = "") -> Table:
     """Rows for an input; no two of them agree on the column `unique`."""
     chance = random.Random(seed)
     rows: list[tuple[int | None, ...]] = []
-    count = chance.choice((0, 1, node.rows // 2, node.rows, node.rows))
+    count = chance.choice((0, 1, node.slots // 2, node.slots, node.slots))
     for _ in range(count):
         rows.append(tuple(_value(chance, one.type) for one in node.columns))
     table = Table.of(tuple(one.name for one in node.columns), rows)

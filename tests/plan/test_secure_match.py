@@ -8,10 +8,11 @@ import pytest
 
 from accord.base.errors import Refused
 from accord.plan.interpret import interpret
-from accord.plan.nodes import Join, Node
+from accord.plan.nodes import Field, Filter, Input, Join, Node, Public
 from accord.plan.place import require_placed
+from accord.plan.typing import boolean
 from tests.plan.lowering import run, value
-from tests.plan.secret_rows import assert_same_rows, chosen, held, random_table
+from tests.plan.secret_rows import FIELDS, assert_same_rows, chosen, held, random_table
 
 SEEDS = (0, 3)
 
@@ -80,3 +81,20 @@ def test_more_rows_than_the_bound_are_a_fault(kind: str) -> None:
         flag = value([one.faults[0][1] for one in outcome.results], 1)
         assert flag[0] == (pairs > rows_max), (pairs, rows_max)
     assert pairs > 2
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("kind", ["semi", "anti"])
+def test_choices_by_public_columns(kind: str, seed: int) -> None:
+    """Which rows could meet is known to all, whether they are there is not."""
+    right = Public("days", (Field("b_day", FIELDS[3].type, True),), ((19_001,), (19_002,)))
+    secret = held("b", "b_", 13)
+    for other in (right, by_day(secret), chosen(by_day(secret)), Filter(right, boolean(False))):
+        assert_same_rows(Join(by_day(held("a", "a_", 8)), other, kind, (("a_day", "b_day"),)), seed)
+
+
+def by_day(node: Input) -> Input:
+    """The rows laid out by their days."""
+    name = next(one.name for one in node.columns if one.name.endswith("day"))
+    columns = tuple(replace(one, public=one.name == name) for one in node.columns)
+    return replace(node, keys=((name, (19_000, 19_001, 19_002)),), columns=columns)

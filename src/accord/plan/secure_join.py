@@ -26,14 +26,16 @@ Rows = NDArray[np.intp]
 
 
 async def join(me: Party, node: Join, left: SecureTable, right: SecureTable) -> SecureTable:
-    """Inner, left or cross join. Rows come in the order of the left table, then of the right.
+    """Inner, left, cross, semi or anti join. Rows come in the order of the left table, then of the right.
 
     A left row that meets several right ones meets each, and one row more, without a right side, is valid where none of them is.
     Raises OurFault for another kind: frames write it as one of these.
     """
-    if node.kind not in ("inner", "left", "cross"):
+    if node.kind not in ("inner", "left", "cross", "semi", "anti"):
         raise OurFault(f"a {node.kind} join on shares", do="write it as a left join")
     ours, theirs = matches(node, left, right)
+    if node.is_choice:
+        return await _choice(me, node, left, right, ours, theirs)
     if node.kind == "left":
         return await _left_join(me, left, right, ours, theirs, {one.name: one.type for one in node.fields})
     first, second = left.take(ours), right.take(theirs)
@@ -49,10 +51,11 @@ def _unclean(column: Column, valid: Flag, *before: Flag) -> Column:
 
 
 def matches(node: Join, left: SecureTable, right: SecureTable) -> tuple[Rows, Rows]:
-    """Row numbers of both sides for each pair that agrees on its keys, by left row and then by right row. NULL agrees with nothing."""
+    """Row numbers of both sides for each pair that agrees on its keys, by left row and then by right row. NULL agrees with nothing, or
+    with NULL where the join says so."""
     if node.kind == "cross" or not node.on:
         return np.repeat(np.arange(left.rows), right.rows), np.tile(np.arange(right.rows), left.rows)
-    ours, theirs = _codes([_aligned(left.public(a), right.public(b)) for a, b in node.on], left.rows)
+    ours, theirs = _codes([_aligned(left.public(a), right.public(b), node.nulls_agree) for a, b in node.on], left.rows)
     order = np.argsort(theirs, kind="stable")
     first, last = (np.searchsorted(theirs[order], ours, side=side) for side in ("left", "right"))
     counts = np.where(ours < 0, 0, last - first)
@@ -61,7 +64,7 @@ def matches(node: Join, left: SecureTable, right: SecureTable) -> tuple[Rows, Ro
     return rows, order[np.repeat(first, counts) + inside]
 
 
-def _aligned(left: PublicColumn, right: PublicColumn) -> tuple[Integers, Integers]:
+def _aligned(left: PublicColumn, right: PublicColumn, nulls_agree: bool) -> tuple[Integers, Integers]:
     """Both key columns in one numbering; −1 and −2 stand for NULL, and for what the other side does not have."""
     a, b = left.values, right.values
     if left.type.kind == CATEGORY and left.type.values != right.type.values:
@@ -72,7 +75,8 @@ def _aligned(left: PublicColumn, right: PublicColumn) -> tuple[Integers, Integer
         scale = max(left.type.scale, right.type.scale)
         a, b = (one.values * 10 ** (scale - one.type.scale) for one in (left, right))
     _, codes = np.unique(np.concatenate([a, b]), return_inverse=True)
-    return np.where(left.nulls, -1, codes[: len(a)]), np.where(right.nulls, -2, codes[len(a) :])
+    nulls = (len(codes), len(codes)) if nulls_agree else (-1, -2)
+    return np.where(left.nulls, nulls[0], codes[: len(a)]), np.where(right.nulls, nulls[1], codes[len(a) :])
 
 
 def _codes(pairs: list[tuple[Integers, Integers]], left_rows: int) -> tuple[Integers, Integers]:
@@ -85,6 +89,32 @@ def _codes(pairs: list[tuple[Integers, Integers]], left_rows: int) -> tuple[Inte
         codes = np.where(null, -1, codes)
         ours, theirs = codes[:left_rows], np.where(codes[left_rows:] < 0, -2, codes[left_rows:])
     return ours, theirs
+
+
+# ---- semi and anti join
+
+
+async def _choice(me: Party, node: Join, left: SecureTable, right: SecureTable, ours: Rows, theirs: Rows) -> SecureTable:
+    """The left rows that could meet a right row, those there that do; or all left rows, those there that meet none."""
+    met = np.unique(ours)
+    some: Flag = True
+    if right.valid is not True and len(met):
+        groups = Groups(np.flatnonzero(np.diff(ours, prepend=-1)), len(ours))
+        some = await any_in_groups(me.step("some"), take_flag(right.valid, theirs), groups)
+    if node.kind == "semi":
+        chosen = left.take(met)
+        (valid,) = await both(me.step("valid"), (chosen.valid, some))
+        return _chosen(chosen, valid, left.valid)
+    place = np.zeros(left.rows, np.intp)
+    place[met] = np.arange(len(met))
+    (meets,) = await both(me.step("meets"), (take_flag(some, place) if len(met) else False, np.isin(np.arange(left.rows), met)))
+    (valid,) = await both(me.step("valid"), (left.valid, negation(me, meets)))
+    return _chosen(left, valid, left.valid)
+
+
+def _chosen(table: SecureTable, valid: Flag, before: Flag) -> SecureTable:
+    columns = {name: one if valid is before else _unclean(one, valid, True) for name, one in table.columns.items()}
+    return SecureTable(table.rows, columns, valid, table.faults)
 
 
 # ---- left join
