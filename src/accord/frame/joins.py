@@ -115,7 +115,7 @@ class From:
 
     def _chosen(self, source: Source, conditions: list[exp.Expr]) -> Source:
         into = Expressions(source.columns, self.query.parameters, self.query.sql, equated=source.equated)
-        return Source(self.query.restricted(source.node, into, conditions), source.columns, source.equated)
+        return Source(self.query.restricted(source.node, into, conditions, split=True), source.columns, source.equated)
 
     def _nearest(self, pool: list[Source], given: list[exp.Expr], hint: int) -> tuple[int, int, Source, list[exp.Expr]]:
         """The two sources to join next, what they become, and the conditions that this uses."""

@@ -108,9 +108,12 @@ class Query:
             return Scan(found.schema.name, tuple(Field(one.name, Type.of(one)) for one in found.schema.columns))
         return found
 
-    def restricted(self, node: Node, into: Expressions, conditions: Sequence[exp.Expr]) -> Node:
-        """The rows for which all conditions are true: plain ones first, then those with subqueries."""
-        return chosen(self, node, into, conditions)
+    def restricted(self, node: Node, into: Expressions, conditions: Sequence[exp.Expr], split: bool = False) -> Node:
+        """The rows for which all conditions are true: plain ones first, then those with subqueries.
+
+        `split` says that what all branches of an OR demand is seen to elsewhere.
+        """
+        return chosen(self, node, into, conditions, split)
 
 
 class Select:
@@ -144,8 +147,9 @@ class Select:
         source = From(self.query, tree, conditions).build()
         into = Expressions(source.columns, self.query.parameters, self.query.sql, equated=source.equated)
         if conditions:
-            whole = [tree.args["where"].this] if len(conditions) == len(where) else conditions
-            source.node = self.query.restricted(source.node, into, whole)
+            untouched = len(conditions) == len(where)
+            given = [tree.args["where"].this] if untouched else conditions
+            source.node = self.query.restricted(source.node, into, given, split=not untouched)
         return source.node, into
 
     def _without_from(self) -> tuple[Node, Expressions]:

@@ -12,10 +12,10 @@ def conjuncts(node: exp.Expr) -> list[exp.Expr]:
     bare = node.unnest()
     if isinstance(bare, exp.And):
         return [one for part in bare.flatten() for one in conjuncts(part)]
-    return [*_common(bare), bare] if isinstance(bare, exp.Or) else [bare]
+    return [*common(bare), bare] if isinstance(bare, exp.Or) else [bare]
 
 
-def _common(node: exp.Or) -> list[exp.Expr]:
+def common(node: exp.Or) -> list[exp.Expr]:
     """Conditions that stand in every branch of an OR, and so hold wherever it does."""
     branches = [conjuncts(one) for one in node.flatten()]
     return [one for one in branches[0] if all(one in other for other in branches[1:])]

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from accord.base.errors import Refused
 from accord.base.names import fresh_name
+from accord.frame.joins import apart
 from accord.frame.places import at
 from accord.plan.expression import Expression
 from accord.plan.facts import rows_max
@@ -34,16 +35,17 @@ def combined(query: Query, tree: exp.SetOperation) -> Node:
         both = Concatenate((*(left.parts if isinstance(left, Concatenate) else (left,)), right))
         return Aggregate(both, names, ()) if distinct else both
     if distinct:
-        kept: Node = Aggregate(left, names, ())
-        return Join(kept, right, _kind(tree), tuple(zip(names, names, strict=True)), nulls_agree=True)
-    left, right = (_numbered(query, one) for one in (left, right))
-    pairs = tuple((one.name, one.name) for one in left.fields)
-    joined = Join(left, right, _kind(tree), pairs, nulls_agree=True)
+        return _chosen(tree, Aggregate(left, names, ()), right)
+    joined = _chosen(tree, _numbered(query, left), _numbered(query, right))
     return Project(joined, tuple((name, column(joined.field(name))) for name in names))
 
 
-def _kind(tree: exp.SetOperation) -> str:
-    return "semi" if isinstance(tree, exp.Intersect) else "anti"
+def _chosen(tree: exp.SetOperation, left: Node, right: Node) -> Node:
+    """The left rows that the right has (INTERSECT) or has not (EXCEPT). Needs: the same columns in both."""
+    names = [one.name for one in left.fields]
+    right, named = apart(right, frozenset(names), "other")
+    kind = "semi" if isinstance(tree, exp.Intersect) else "anti"
+    return Join(left, right, kind, tuple((name, named[name]) for name in names), nulls_agree=True)
 
 
 def _numbered(query: Query, node: Node) -> Node:

@@ -19,10 +19,10 @@ from accord.base.names import fresh_name
 from accord.frame.expressions import Expressions
 from accord.frame.joins import apart, with_columns
 from accord.frame.places import TYPE, at
-from accord.frame.scopes import conjuncts, outer_columns, subqueries_of
+from accord.frame.scopes import common, conjuncts, outer_columns, subqueries_of
 from accord.frame.windows import windows_of
 from accord.plan.evaluate import Plain, evaluate
-from accord.plan.expression import AggregateCall, ColumnRef, Expression, Literal
+from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal
 from accord.plan.facts import rows_max
 from accord.plan.nodes import Aggregate, Filter, Join, Limit, Node, Project, Sort
 from accord.plan.types import BOOL, DATE, Type
@@ -171,10 +171,13 @@ def _is_one_row(node: Node) -> bool:
 # ---- conditions that choose rows
 
 
-def chosen(query: Query, node: Node, into: Expressions, conditions: Sequence[exp.Expr]) -> Node:
-    """The rows for which all conditions are true: first those without subqueries, then EXISTS and IN as joins, then the rest."""
+def chosen(query: Query, node: Node, into: Expressions, conditions: Sequence[exp.Expr], split: bool = False) -> Node:
+    """The rows for which all conditions are true: first those without subqueries, then EXISTS and IN as joins, then the rest.
+
+    `split` says that what all branches of an OR demand is seen to elsewhere.
+    """
     if not any(subqueries_of(one) for one in conditions):
-        return _filtered(node, [into.condition(one) for one in conditions])
+        return _filtered(node, [_rest(into, one) if split else into.condition(one) for one in conditions])
     parts = [part for one in conditions for part in conjuncts(one)]
     plain = [one for one in parts if not subqueries_of(one)]
     node = _filtered(node, [into.condition(one) for one in plain])
@@ -188,6 +191,22 @@ def _filtered(node: Node, conditions: Sequence[Expression]) -> Node:
     if not conditions:
         return node
     return Filter(node, call("and", *conditions) if len(conditions) > 1 else conditions[0])
+
+
+def _rest(into: Expressions, node: exp.Expr) -> Expression:
+    """A condition; of an OR what its branches demand beside what all of them do, which holds."""
+    found = into.condition(node)
+    if not isinstance(node, exp.Or) or not isinstance(found, Call) or not common(node):
+        return found
+    held = [into.translate(one) for one in common(node)]
+    branches = [[part for part in _parts(one) if part not in held] for one in found.arguments]
+    return call("or", *(call("and", *one) if len(one) > 1 else one[0] for one in branches)) if all(branches) else boolean(True)
+
+
+def _parts(condition: Expression) -> list[Expression]:
+    if isinstance(condition, Call) and condition.function == "and":
+        return [part for one in condition.arguments for part in _parts(one)]
+    return [condition]
 
 
 def _choosing(query: Query, node: Node, into: Expressions, condition: exp.Expr) -> Node:
