@@ -53,7 +53,7 @@ COUNTS: dict[str, Callable[[int], np.ndarray]] = {
 
 
 @pytest.mark.parametrize("kind", COUNTS)
-@pytest.mark.parametrize("rows", [1, 2, 63, 64, 65, 130])
+@pytest.mark.parametrize("rows", [1, 2, 64, 130])
 def test_every_row_as_often_as_it_counts(rows: int, kind: str) -> None:
     counts, x, word = COUNTS[kind](rows), numbers(rows, Z64), words(rows, 9)
     for pivot, rows_max in zip(PIVOTS, (1, 65, 200), strict=True):

@@ -84,7 +84,7 @@ def test_the_work_and_the_depth_that_the_cards_state(adder: str, depth: int, wor
 def test_least_and_greatest(rows: int, adder: str, name: str) -> None:
     protocol = getattr(segments, name)
     first, x = flags(rows), numbers(rows, Ring(63))
-    for pivot in PIVOTS if rows < 100 else (rows % 3,):
+    for pivot in PIVOTS if rows == 65 else (rows % 3,):
         world = World(rows, PROFILES[adder])
         declared = cost_of(protocol, rows, 64, Z64, adder)
         ran = run_at_cost(world, declared, protocol, dealt_bits(first), dealt(x), pivot=pivot, bits=64)
@@ -128,7 +128,7 @@ def test_in_blocks() -> None:
 @pytest.mark.parametrize("rows", ROWS)
 def test_whether_any_row_has_a_flag(rows: int, kind: str) -> None:
     first, flag = GROUPS[kind](rows), np.random.default_rng([rows, 1]).random(rows) < 0.2
-    for pivot in PIVOTS:
+    for pivot in PIVOTS if kind == "some" else (rows % 3,):
         adder = ADDERS[pivot % 2]
         world, declared = World(rows, PROFILES[adder]), cost_of(segments.segmented_any, rows, adder)
         ran = run_at_cost(world, declared, segments.segmented_any, dealt_bits(first), dealt_bits(flag), pivot=pivot)

@@ -15,6 +15,7 @@ import numpy as np
 
 from accord.base.errors import OurFault
 from accord.base.ring import Column, Ring
+from accord.mpc.adder import ADDERS
 from accord.mpc.bits import and_bits, and_cost, not_bits, or_bits
 from accord.mpc.compare import sign, sign_cost
 from accord.mpc.compose import in_blocks, together
@@ -33,6 +34,7 @@ order, where the plane `joins` is set, and `here` elsewhere. It goes row by row,
 
 ROWS_AT_ONCE_MAX = {"brent-kung": 1 << 10, "sklansky": 1 << 15}
 """By the profile's adder: of so many rows or fewer, in fewest rounds; of more, every other row takes in the one before it first."""
+assert ROWS_AT_ONCE_MAX.keys() == ADDERS.keys()
 
 # ---- networks
 
