@@ -77,7 +77,7 @@ def facts(
         "security": compiled.study.security,
         "profile": compiled.profile.name,
         "inputs": {name: commitment.hex() for name, commitment in sorted(commitments.items())},
-        "checks": {spec.name: [rule.sentence for rule in spec.rules] or [f"no rule: {spec.reason}"] for spec in compiled.specs},
+        "checks": {spec.name: list(spec.sentences) for spec in compiled.specs},
         "releases": {f"{release} for {party}": one.commitment.hex() for (party, release), one in sorted(finished.sealed.items())},
         "error_bounds": {spec.name: {field.name: "exact" for field in spec.released} for spec in compiled.specs},
         "rounds": traffic.rounds,
