@@ -13,7 +13,7 @@ from accord.base.ring import Z32, Z64, Ring
 from accord.mpc import segments
 from accord.mpc.bits import and_bits, and_cost, or_bits, select_bits
 from accord.mpc.convert import bit_to_ring
-from accord.mpc.cost import FREE, cost_of
+from accord.mpc.cost import FREE, Cost, cost_of
 from accord.mpc.ideal import TWINS
 from accord.mpc.party import LAN, WAN, Party, Profile
 from accord.mpc.product import multiply
@@ -72,6 +72,20 @@ def test_the_work_and_the_depth_that_the_cards_state(adder: str, depth: int, wor
     found = list(segments.levels(1_000_000, adder))
     assert len(found) == depth
     assert sum(level.merges for level in found) < work * 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("cost", "rounds", "bytes_per_row"),
+    [
+        (cost_of(segments.segmented_minimum, 10**6, 64, Z64), 360, 78),
+        (cost_of(segments.segmented_maximum, 10**6, 64, Z64, "sklansky"), 300, 84),
+        (cost_of(segments.segmented_any, 10**6), 31, 0.5),
+        (cost_of(segments.segmented_last, 10**6, Z64), 10, 46),
+    ],
+)
+def test_costs_are_those_of_the_cards(cost: Cost, rounds: int, bytes_per_row: float) -> None:
+    assert cost.rounds == rounds
+    assert cost.bytes_per_server / 10**6 == pytest.approx(bytes_per_row, rel=0.01)
 
 
 # ---- least, greatest

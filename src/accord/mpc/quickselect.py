@@ -224,7 +224,7 @@ async def order_statistics(me: Party, x: Share, ranks: Sequence[int], bits: int)
 
     Learns: as `quickselect`.
     Opens:  as `quickselect`.
-    Cost:   `to_bits` of the column, then `quickselect`: of 10^6 rows of 64 bits and one rank 120 bytes a row and server. Facts: rows,
+    Cost:   `to_bits` of the column, then `quickselect`: of 10^6 rows of 64 bits and one rank 110 bytes a row and server. Facts: rows,
             bits, the batches, how many ranks, ring, adder.
     Needs:  −2^(bits−1) ≤ x < 2^(bits−1).
     """
