@@ -14,6 +14,8 @@ from accord.mpc import join, join_many
 from accord.mpc.cost import cost_of
 from accord.mpc.ideal_tables import TWINS
 from accord.mpc.party import LAN, Party, Profile
+from accord.mpc.permute import apply, gather
+from accord.mpc.rows import public_column
 from accord.mpc.share import Bits
 from accord.mpc.sort import descending_key
 from accord.testing.world import Word, World
@@ -106,6 +108,25 @@ def test_the_left_row_of_each_right_row(name: str) -> None:
         duplicate, *rest = ran.value
         check_columns(rest, left, TWINS[join.join_pk_fk](left.key, left.valid, right.key, right.valid))
         assert duplicate.tolist() == [TWINS[join.has_duplicate](left.key, left.valid)]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_two_tables_in_one_order(name: str) -> None:
+    async def run(me: Party, left_key: Any, right_key: Any, number: Any) -> Any:
+        merged = await join.merge(me.step("merge"), left_key, right_key)
+        (arranged,) = await apply(me.step("left"), merged.left_by, [number])
+        (before,) = await join.last_left(me.step("before"), merged, [arranged])
+        rows = public_column(me, np.arange(merged.rows).astype(np.uint64), Z64)
+        return arranged, before, *await gather(me.step("order"), merged.by, [rows])
+
+    left, right = EVERY[name]
+    declared = cost_of(join.merge, left.rows, right.rows, BITS, LAN).then(cost_of(apply, left.rows, Z64))
+    declared = declared.then(cost_of(join.last_left, left.rows, right.rows, Z64)).then(cost_of(gather, left.rows + right.rows, Z64))
+    ran = run_at_cost(World(1), declared, run, Word(left.key, BITS), Word(right.key, BITS), np.arange(1, left.rows + 1))
+    arranged, before, order = ran.value
+    assert order.tolist() == TWINS[join.merge](left.key, right.key)
+    assert (arranged - np.uint64(1)).tolist() == [row for row in order.tolist() if row < left.rows]
+    assert before.tolist() == [0 if one is None else one + 1 for one in TWINS[join.last_left](left.key, right.key)]
 
 
 @pytest.mark.parametrize("name", UNIQUE)

@@ -102,6 +102,17 @@ def has_duplicate(key: Key, valid: Column) -> bool:
     return len(there) > len(set(there))
 
 
+def merge(left_key: Key, right_key: Key) -> list[int]:
+    """The order of the rows of both tables, the left ones first."""
+    return arrange([*left_key, *right_key]).order
+
+
+def last_left(left_key: Key, right_key: Key) -> list[int | None]:
+    """At or before each right row, in the order of the keys."""
+    every = np.ones(len(left_key), bool)
+    return join_as_of([0] * len(left_key), left_key, every, [0] * len(right_key), right_key, np.ones(len(right_key), bool))
+
+
 def join_pk_fk(left_key: Key, left_valid: Column, right_key: Key, right_valid: Column) -> list[int | None]:
     none = [0] * len(left_key)
     return join_as_of(left_key, none, left_valid, right_key, [0] * len(right_key), right_valid)
@@ -145,7 +156,9 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     join.has_duplicate: has_duplicate,
     join.join_as_of: join_as_of,
     join.join_pk_fk: join_pk_fk,
+    join.last_left: last_left,
     join.left_matched: left_matched,
+    join.merge: merge,
     join_many.count_partners: count_partners,
     join_many.join_many: pairs,
 }

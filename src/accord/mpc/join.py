@@ -16,7 +16,7 @@ import numpy as np
 from accord.base.ring import Ring
 from accord.mpc.bits import all_bits, all_cost, not_bits
 from accord.mpc.compare import is_zero
-from accord.mpc.compose import in_blocks
+from accord.mpc.compose import in_blocks, together
 from accord.mpc.convert import bit_to_ring
 from accord.mpc.cost import Cost, cost_of, costs
 from accord.mpc.group import count_ring
@@ -81,26 +81,25 @@ async def merge(me: Party, left_key: Bits, right_key: Bits) -> Merged:
 
 
 def last_left_cost(left_rows: int, right_rows: int, *kinds: AnyKind) -> Cost:
-    left, every = shuffle_cost(left_rows, *kinds), shuffle_cost(left_rows + right_rows, *kinds)
-    return left.then(left).then(every).then(every)
+    every = shuffle_cost(left_rows + right_rows, *kinds)
+    return shuffle_cost(left_rows, *kinds).then(every).then(every)
 
 
 @costs(last_left_cost)
-async def last_left(me: Party, merged: Merged, columns: Sequence[Any]) -> tuple[list[Any], list[Any]]:
-    """Columns of the left table: in the order of its keys; and for each row of the right table, in its own order, that of the last left row
-    at or before it, 0 where there is none.
+async def last_left(me: Party, merged: Merged, arranged: Sequence[Any]) -> list[Any]:
+    """Of columns of the left table in the order of its keys, for each row of the right table, in its own order, what the last left row at
+    or before it has; 0 where there is none.
 
     Learns: nobody anything.
     Opens:  nothing.
-    Cost:   8 rounds; 8 elements a left row and 8 a row, all servers together. Facts: left rows, right rows, the ring or width of each
+    Cost:   6 rounds; 4 elements a left row and 8 a row, all servers together. Facts: left rows, right rows, the ring or width of each
             column.
     """
-    arranged = await apply(me.step("arrange"), merged.left_by, columns)
-    steps = await gather(me.step("back"), merged.left_by, [differences(one) for one in arranged])  # type: ignore[type-var]
-    whole = [one_after_other([one, zeros_like(one, merged.right_rows)]) for one in steps]  # type: ignore[type-var]
-    spread = await gather(me.step("spread"), merged.by, whole)
-    home = await apply(me.step("home"), merged.by, [running_sums(one) for one in spread])  # type: ignore[type-var]
-    return arranged, [rows_between(one, merged.left_rows, merged.rows) for one in home]  # type: ignore[type-var]
+    steps: list[Any] = await gather(me.step("back"), merged.left_by, [differences(one) for one in arranged])
+    whole = [one_after_other([one, zeros_like(one, merged.right_rows)]) for one in steps]
+    spread: list[Any] = await gather(me.step("spread"), merged.by, whole)
+    home: list[Any] = await apply(me.step("home"), merged.by, [running_sums(one) for one in spread])
+    return [rows_between(one, merged.left_rows, merged.rows) for one in home]
 
 
 # ---- one left row for each right row
@@ -144,8 +143,8 @@ async def has_duplicate(me: Party, key: Bits, valid: Bits) -> Bits:
 
 
 def join_cost(left_rows: int, right_rows: int, bits: int, profile: Profile, *kinds: AnyKind) -> Cost:
-    merged = merge_cost(left_rows, right_rows, bits + 1, profile)
-    return merged.then(_matched_cost(left_rows, right_rows, bits, *kinds)).then(has_duplicate_cost(left_rows, bits))
+    merged = merge_cost(left_rows, right_rows, bits + 1, profile).then(shuffle_cost(left_rows, bits + 1, *kinds))
+    return merged.then(_matched_cost(left_rows, right_rows, bits, *kinds).beside(has_duplicate_cost(left_rows, bits)))
 
 
 def _matched_cost(left_rows: int, right_rows: int, bits: int, *kinds: AnyKind) -> Cost:
@@ -165,14 +164,16 @@ async def join_pk_fk(
 
     Learns: every server a uniform permutation of all rows a pass of the sort, and one of the left rows.
     Opens:  the shuffled row numbers, once a pass; the shuffled ranks of the left rows.
-    Cost:   as `merge` by one bit more than the key, `last_left` of such a key and the columns, equality, `keep` of the columns, and
-            `has_duplicate`. Facts: left rows, right rows, bits, profile, the ring or width of each column.
+    Cost:   as `merge` by one bit more than the key, a shuffle of the left columns and such a key, `last_left` of them, equality and `keep`
+            of the columns; and beside these `has_duplicate`. Facts: left rows, right rows, bits, profile, the ring or width of each column.
     """
     merged = await merge(me.step("merge"), sort_key(me, left_key, left_valid), sort_key(me, right_key, right_valid))
-    joined, arranged = await _matched(me, merged, left_key, left_valid, left_columns, right_key, right_valid)
-    bits = left_key.width
-    duplicate = await has_duplicate(me.step("duplicate"), arranged.planes(slice(bits)), arranged.plane(bits))
-    return Joined(joined.matched, joined.columns, merged, duplicate)
+    arranged = await _arranged(me.step("arrange"), merged, left_key, left_valid, left_columns)
+    key, valid = arranged[0].planes(slice(left_key.width)), arranged[0].plane(left_key.width)
+    (matched, columns), duplicate = await together(
+        _matched(me.step("match"), merged, arranged, right_key, right_valid), has_duplicate(me.step("duplicate"), key, valid)
+    )
+    return Joined(matched, columns, merged, duplicate)
 
 
 def sort_key(me: Party, key: Bits, valid: Bits) -> Bits:
@@ -180,16 +181,18 @@ def sort_key(me: Party, key: Bits, valid: Bits) -> Bits:
     return joined_key([not_bits(me, valid), key])
 
 
-async def _matched(
-    me: Party, merged: Merged, left_key: Bits, left_valid: Bits, left_columns: Sequence[Any], right_key: Bits, right_valid: Bits
-) -> tuple[Joined, Bits]:
-    """What the last left row at or before each right row has, if its key is the same; and left keys with their validity, in their order."""
-    bits = left_key.width
-    (arranged, *_), (found, *columns) = await last_left(me.step("left"), merged, [joined_key([left_valid, left_key]), *left_columns])
+async def _arranged(me: Party, merged: Merged, key: Bits, valid: Bits, columns: Sequence[Any]) -> list[Any]:
+    """Of the left table, in the order of its keys: its keys with their validity on top, and columns."""
+    return list(await apply(me, merged.left_by, [joined_key([valid, key]), *columns]))
+
+
+async def _matched(me: Party, merged: Merged, arranged: Sequence[Any], right_key: Bits, right_valid: Bits) -> tuple[Bits, list[Any]]:
+    """Whether the last left row at or before each right row has its key; and the columns of those that have, 0 elsewhere."""
+    bits = right_key.width
+    found, *columns = await last_left(me.step("left"), merged, arranged)
     alike = not_bits(me, found.planes(slice(bits)) ^ right_key)
     matched = await in_blocks(all_bits, me.step("equal"), Bits.stack([alike, found.plane(bits), right_valid]))
-    kept = await keep(me.step("keep"), matched, columns)
-    return Joined(matched, kept, merged), arranged
+    return matched, await keep(me.step("keep"), matched, columns)
 
 
 def left_matched_cost(left_rows: int, right_rows: int) -> Cost:
@@ -219,7 +222,7 @@ async def left_matched(me: Party, joined: Joined) -> Bits:
 
 def as_of_cost(left_rows: int, right_rows: int, bits: int, time_bits: int, profile: Profile, *kinds: AnyKind) -> Cost:
     merged = merge_cost(left_rows, right_rows, bits + time_bits + 1, profile)
-    return merged.then(_matched_cost(left_rows, right_rows, bits, *kinds))
+    return merged.then(shuffle_cost(left_rows, bits + 1, *kinds)).then(_matched_cost(left_rows, right_rows, bits, *kinds))
 
 
 @costs(as_of_cost)
@@ -245,5 +248,5 @@ async def join_as_of(
     """
     left, right = joined_key([left_key, left_time]), joined_key([right_key, right_time])
     merged = await merge(me.step("merge"), sort_key(me, left, left_valid), sort_key(me, right, right_valid))
-    joined, _ = await _matched(me, merged, left_key, left_valid, left_columns, right_key, right_valid)
-    return joined
+    arranged = await _arranged(me.step("arrange"), merged, left_key, left_valid, left_columns)
+    return Joined(*await _matched(me.step("match"), merged, arranged, right_key, right_valid), merged)

@@ -6,7 +6,7 @@ their order.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -103,16 +103,15 @@ async def compact(me: Party, flag: Bits, columns: Sequence[AnyColumn], rows_max:
 
 
 def keep_cost(rows: int, *kinds: Ring | int) -> Cost:
-    cost = FREE
-    for kind in kinds:
-        cost = cost.beside(_keep_cost(rows, kind))
-    return cost
-
-
-def _keep_cost(rows: int, kind: Ring | int) -> Cost:
-    if isinstance(kind, int):
-        return cost_of(select_bits, rows, kind)
-    return cost_of(bit_to_ring, rows, kind).then(cost_of(multiply, rows, kind))
+    rings = [one for one in kinds if isinstance(one, Ring)]
+    flags, products, words = FREE, FREE, FREE
+    for ring in dict.fromkeys(rings):
+        flags = flags.beside(cost_of(bit_to_ring, rows, ring))
+    for ring in rings:
+        products = products.beside(cost_of(multiply, rows, ring))
+    for width in (one for one in kinds if isinstance(one, int)):
+        words = words.beside(cost_of(select_bits, rows, width))
+    return flags.then(products).beside(words)
 
 
 @costs(keep_cost)
@@ -121,16 +120,28 @@ async def keep(me: Party, flag: Bits, columns: Sequence[S]) -> list[S]:
 
     Learns: nobody anything.
     Opens:  nothing.
-    Cost:   3 rounds and 2 elements a row and server for a ring's column, 1 round and 1 bit a bit for a word. Facts: rows, the ring or
-            width of each column.
+    Cost:   3 rounds; an element a row and server for each ring, and one for each of its columns; 1 bit a bit for a word. Facts: rows, the
+            ring or width of each column.
     """
-    return await together(*(_kept(me.step(f"column.{i}"), flag, column) for i, column in enumerate(columns)))
+    numbers: dict[int, Any] = {i: one for i, one in enumerate(columns) if isinstance(one, Share)}
+    words: dict[int, Any] = {i: one for i, one in enumerate(columns) if isinstance(one, Bits)}
+    kept_words = (_kept_word(me.step(f"column.{i}"), flag, one) for i, one in words.items())
+    products, *rest = await together(_kept_numbers(me, flag, numbers), *kept_words)
+    kept = {**products, **dict(zip(words, rest, strict=True))}
+    return [kept[i] for i in range(len(columns))]
 
 
-async def _kept(me: Party, flag: Bits, column: S) -> S:
-    if isinstance(column, Bits):
-        return await select_bits(me, flag, column, Bits(column.rows, column.own ^ column.own, column.next ^ column.next))
-    return await multiply(me.step("product"), await bit_to_ring(me.step("flag"), flag, column.ring), column)
+async def _kept_word(me: Party, flag: Bits, column: Bits) -> Bits:
+    return await select_bits(me, flag, column, Bits(column.rows, column.own ^ column.own, column.next ^ column.next))
+
+
+async def _kept_numbers(me: Party, flag: Bits, columns: Mapping[int, Share]) -> dict[int, Share]:
+    """Of columns by their places; the flag as a number is made once for a ring."""
+    rings = list(dict.fromkeys(one.ring for one in columns.values()))
+    made = await together(*(bit_to_ring(me.step(f"flag.{ring.bits}"), flag, ring) for ring in rings))
+    flags = dict(zip(rings, made, strict=True))
+    products = (multiply(me.step(f"column.{i}"), flags[one.ring], one) for i, one in columns.items())
+    return dict(zip(columns, await together(*products), strict=True))
 
 
 def fill_cost(rows: int, *kinds: Ring | int) -> Cost:

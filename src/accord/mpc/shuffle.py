@@ -239,7 +239,7 @@ class Load:
         """A whole permutation of the part, under a mask: block by block, so that coins stay in the cache."""
         assert self.part is not None
         self.part = factor.spread(self.part)
-        size, whole = me.profile.block_size(self.part.shape[0]), np.empty_like(self.part)
+        size, whole = max(1, me.profile.block_size(self.part.shape[0])), np.empty_like(self.part)
         for start in range(0, whole.shape[0], size):
             here = factor.index[start : start + size]
             mask = me.from_row(me.row + start, me.pivot).mask(component, self.ring, here.shape[0], lane)
