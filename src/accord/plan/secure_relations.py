@@ -7,7 +7,7 @@ Their messages are replayed in the pattern of a run of few rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import lru_cache, wraps
 from typing import Any
 
@@ -45,9 +45,12 @@ def relation(protocol: AnyProtocol, facts: Callable[..., tuple[Any, ...]], resul
         assert isinstance(me.coins, _Tally)
         if me.coins.replays:
             cost = cost_of(protocol, *facts(me, *secrets, **public))
-            described, named = _described(secrets), _described([[name, _few(name, value)] for name, value in public.items()])
+            scale = _scale((*secrets, *public.values()), me.profile)
+            described = _described(secrets, scale)
+            named = _described([[name, scale(value) if name == "rows_max" else value] for name, value in public.items()], scale)
             few = cost_of(protocol, *facts(me, *_built(None, described), **dict(_built(None, named))))
-            pattern = _pattern(protocol, described, named, me.profile, cost.rounds - few.rounds)
+            profile = me.profile if scale is _unscaled else replace(me.profile, block_rows=SMALL_BLOCK_ROWS)
+            pattern = _pattern(protocol, described, named, profile, max(cost.rounds - few.rounds, 0))
             if me.index == 0:
                 me.coins.bytes += cost.bytes
             handled = cost.bytes + _held((*secrets, *public.values()))
@@ -60,7 +63,31 @@ def relation(protocol: AnyProtocol, facts: Callable[..., tuple[Any, ...]], resul
 # ---- patterns of messages
 
 ROWS_REPLAYED_MAX = 1 << 10
+"""Of tables of so many rows or fewer, patterns are those of their own runs; of larger ones, those of as many blocks of few rows."""
+SMALL_BLOCK_ROWS, SMALL_BLOCKS_MAX = 1 << 10, 16
 Description = tuple[Any, ...]
+Scale = Callable[[int], int]
+
+
+def _scale(arguments: Any, profile: Profile) -> Scale:
+    """How many rows stand for so many: all in one proportion, so that tables one after the other have as many blocks."""
+    if _rows(arguments) <= ROWS_REPLAYED_MAX:
+        return _unscaled
+    return lambda rows: min(max(-(-rows * SMALL_BLOCK_ROWS // profile.block_rows), 2), SMALL_BLOCKS_MAX * SMALL_BLOCK_ROWS)
+
+
+def _unscaled(rows: int) -> int:
+    return rows
+
+
+def _rows(arguments: Any) -> int:
+    """The rows of the largest column."""
+    if isinstance(arguments, list | tuple):
+        return max(map(_rows, arguments), default=0)
+    if isinstance(arguments, Joined):
+        return arguments.merged.rows
+    by = getattr(arguments, "by", None)
+    return by.rows if by is not None else getattr(arguments, "rows", 0)
 
 
 @lru_cache(maxsize=4096)
@@ -89,25 +116,21 @@ async def _listened(running: Protocol[Any], steps: list[_Step]) -> None:
         answer = await request
 
 
-def _few(name: str, value: Any) -> Any:
-    return min(value, ROWS_REPLAYED_MAX) if name == "rows_max" else value
-
-
-def _described(argument: Any) -> Any:
+def _described(argument: Any, scale: Scale) -> Any:
     """Of an argument what a pattern depends on: kinds and shapes, of few rows."""
     if isinstance(argument, Share):
-        return "ring", argument.ring.bits, min(argument.rows, ROWS_REPLAYED_MAX)
+        return "ring", argument.ring.bits, scale(argument.rows)
     if isinstance(argument, Bits):
-        return "bits", argument.width, min(argument.rows, ROWS_REPLAYED_MAX)
+        return "bits", argument.width, scale(argument.rows)
     if isinstance(argument, Permutation):
-        return "permutation", min(argument.rows, ROWS_REPLAYED_MAX)
+        return "permutation", scale(argument.rows)
     if isinstance(argument, Merged):
-        rows = [min(one, ROWS_REPLAYED_MAX) for one in (argument.left_rows, argument.right_rows)]
-        return "made", Merged, (("permutation", sum(rows)), ("permutation", rows[0]), ("is", rows[0]), ("is", rows[1]))
+        left, right = scale(argument.left_rows), scale(argument.right_rows)
+        return "made", Merged, (("permutation", left + right), ("permutation", left), ("is", left), ("is", right))
     if isinstance(argument, Arranged | Groups | Joined):
-        return "made", type(argument), tuple(_described(getattr(argument, one.name)) for one in fields(argument))
+        return "made", type(argument), tuple(_described(getattr(argument, one.name), scale) for one in fields(argument))
     if isinstance(argument, list | tuple):
-        return "list", *map(_described, argument)
+        return "list", *(_described(one, scale) for one in argument)
     return "is", tuple(argument.tolist()) if isinstance(argument, np.ndarray) else argument
 
 
