@@ -16,7 +16,7 @@ SENTENCES = HERE / "fixtures" / "sentences.txt"
 
 OPENING = """# SQL that a study can ask
 
-One `SELECT` in DuckDB's dialect. sqlglot parses it; what stands here is translated, everything else is refused before anything runs, with
+One query in DuckDB's dialect. sqlglot parses it; what stands here is translated, everything else is refused before anything runs, with
 the place in the SQL, the reason and the nearest form that is supported. This page is made of the questions that the tests ask: each below
 runs, and gives what DuckDB gives on the pooled data.
 
@@ -28,8 +28,9 @@ The examples ask two owners' tables, `sales` (three owners; `shop` says whose a 
 - Integers, decimals, dates and truth values are exact. The range of every value is inferred from the declared bounds; what could pass
   2^62 is refused before it starts. `LEAST(x, a maximum)` bounds a value where you know better, and so does a declared unique key.
 - NULL means what SQL says: three-valued logic, aggregates pass over it, NULL joins nothing.
-- Group keys, join columns and `ORDER BY` columns are public: categories, truth values, and integers, decimals or dates of at most 10 000
-  values; never NULL. A group-by over owners' data has a row for every key that could occur, so that which ones do stays secret.
+- Group keys, join columns and `ORDER BY` columns are public or secret. Public ones lie on a grid of all values that could occur, which costs
+  no sorting: categories, truth values, and integers, decimals or dates of at most 10 000 values, never NULL; which of them do occur stays
+  secret. All others are secret, and servers sort by them without learning anything but how many rows there could be.
 - Rows of owners never leave them in the clear. What one owner can do alone (filter, derive, group) runs at the owner, in its DuckDB.
 - Names do not depend on upper and lower case; a release's columns are named in lower case.
 - `:name` stands for a parameter of the release, such as `:recipient`.

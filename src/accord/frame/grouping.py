@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from accord.base.errors import Refused
 from accord.base.names import fresh_name
-from accord.frame.expressions import Expressions
+from accord.frame.expressions import Expressions, refusal
 from accord.frame.measures import MEASURES, Measure, Part
 from accord.frame.places import TYPE, at
 from accord.plan.catalog import Catalog
@@ -218,7 +218,8 @@ def _rows(condition: Expression | None) -> list[Expression]:
 
 def _measure(node: exp.Expr) -> tuple[str, Callable[[Any, list[Expression]], Measure]]:
     found = MEASURES.get(type(node))
-    assert found is not None
+    if found is None:
+        raise refusal(node)
     return found
 
 

@@ -44,18 +44,34 @@ def run_clear(
     breaks its schema, or a result outside the range that was inferred.
     """
     with connect() as connection:
-        for name in catalog.tables:
-            _load(connection, name, catalog, pooled.get(name, {}))
-        for name, public in catalog.publics.items():
-            load_public(connection, name, PublicTable(tuple(map(local_field, public.fields)), public.rows))
+        load_pooled(connection, catalog, pooled)
         plans: dict[str, Node] = {}
         for name, text in (named or {}).items():
             plan, tree = tree_to_plan(parse(text), catalog, plans, parameters, text)
             connection.execute(f"CREATE TABLE {quoted(name)} AS {exact_sql(tree, parameters or {})}")
             plans[name] = plan
-        text = sql if isinstance(sql, str) else ""
-        plan, tree = tree_to_plan(parse(text) if isinstance(sql, str) else sql, catalog, plans, parameters, text)
-        relation = encode(connection, "clear", exact_sql(tree, parameters or {}), tuple(map(local_field, plan.fields)))
+        return answered(connection, sql, catalog, plans, parameters)
+
+
+def load_pooled(connection: DuckDBPyConnection, catalog: Catalog, pooled: Pooled) -> None:
+    """Makes every declared table, with the rows of all owners."""
+    for name in catalog.tables:
+        _load(connection, name, catalog, pooled.get(name, {}))
+    for name, public in catalog.publics.items():
+        load_public(connection, name, PublicTable(tuple(map(local_field, public.fields)), public.rows))
+
+
+def answered(
+    connection: DuckDBPyConnection,
+    sql: str | exp.Expr,
+    catalog: Catalog,
+    named: Mapping[str, Node],
+    parameters: Mapping[str, str | int] | None = None,
+) -> Table:
+    """The rows of the query over tables that stand in the connection; `named` are the plans of earlier steps, which stand there too."""
+    text = sql if isinstance(sql, str) else ""
+    plan, tree = tree_to_plan(parse(sql) if isinstance(sql, str) else sql, catalog, named, parameters, text)
+    relation = encode(connection, "clear", exact_sql(tree, parameters or {}), tuple(map(local_field, plan.fields)))
     return Table({one.name: Plain(relation.values[one.name], relation.nulls[one.name]) for one in plan.fields}, relation.rows)
 
 

@@ -13,9 +13,10 @@ from accord.frame.grouping import Grouping, aggregates_of
 from accord.frame.joins import From, Source
 from accord.frame.ordering import limited, ordered_set, sort_keys
 from accord.frame.places import at, shortened
+from accord.frame.scalars import first_row
 from accord.frame.scopes import conjuncts, outer_columns
 from accord.frame.setops import combined
-from accord.frame.subqueries import Attached, chosen, first_row
+from accord.frame.subqueries import Attached, chosen
 from accord.frame.windows import windowed_rows, windows_of
 from accord.plan.catalog import Catalog, TableInfo
 from accord.plan.nodes import Aggregate, Field, Filter, Node, Project, Scan, Sort

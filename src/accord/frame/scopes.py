@@ -73,4 +73,6 @@ def subqueries_of(node: exp.Expr) -> list[exp.Expr]:
         return [node]
     if isinstance(node, exp.EQ | exp.NEQ) and isinstance(node.expression, exp.Any | exp.All):
         return [node]
+    if isinstance(node, exp.Any | exp.All):
+        return []
     return [one for child in node.iter_expressions() for one in subqueries_of(child)]

@@ -142,7 +142,8 @@ class _Windows:
         function = FUNCTIONS.get(type(inner))
         if function is None:
             nearest = NEAREST.get(type(inner), f"use {', '.join(one.upper() for one in FUNCTIONS.values())}")
-            raise Refused(f"{inner.key.upper()} OVER is not supported", do=nearest)
+            name = inner.sql_name() if isinstance(inner, exp.Func) else "IGNORE NULLS"
+            raise Refused(f"{name} OVER is not supported", do=nearest)
         if isinstance(inner.this, exp.Distinct):
             raise Refused("DISTINCT in a window is not supported", do="GROUP BY the columns in a subquery first")
         if function == "count_if":
