@@ -21,7 +21,7 @@ from accord.mpc.share import Bits
 from accord.plan.clock import Work
 from accord.plan.expression import Call, Expression
 from accord.plan.interpret import sort_rank
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Node, Project, Public, Sort
+from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Node, Project, Public, Sort, Window
 from accord.plan.secure_aggregate import aggregate
 from accord.plan.secure_calls import count, count_work, shape_of, zeros
 from accord.plan.secure_expression import compute
@@ -33,6 +33,7 @@ from accord.plan.secure_match import join_secretly
 from accord.plan.secure_order import limit, sort_secretly
 from accord.plan.secure_rows import concatenated
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable, from_input, input_parts
+from accord.plan.secure_window import window_secretly
 from accord.plan.types import CATEGORY
 from accord.wire.exchange import Protocol
 
@@ -186,6 +187,10 @@ async def _limit(me: Party, node: Limit, table: SecureTable) -> SecureTable:
     return await limit(me, node, table)
 
 
+async def _window(me: Party, node: Window, table: SecureTable) -> SecureTable:
+    return await window_secretly(me, node, table)
+
+
 _LOWERED: dict[type[Node], Callable[..., Protocol[SecureTable]]] = {
     Public: _public,
     Filter: _filter,
@@ -195,6 +200,7 @@ _LOWERED: dict[type[Node], Callable[..., Protocol[SecureTable]]] = {
     Aggregate: _aggregate,
     Sort: _sort,
     Limit: _limit,
+    Window: _window,
 }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from accord.mpc.bits import not_bits
 from accord.mpc.party import Party
@@ -25,16 +27,19 @@ async def sort_secretly(me: Party, node: Sort, table: SecureTable) -> SecureTabl
 
 
 async def sorted_by(me: Party, table: SecureTable, key: Bits) -> SecureTable:
-    """The rows in the order of a word of any width: by its lowest bits first, as many at a time as a sort takes."""
-    rest = key
-    while rest.width:
-        low, rest = rest.planes(slice(0, KEY_BITS_MAX)), rest.planes(slice(KEY_BITS_MAX, None))
-        parts = flattened(me, table)
-        _, moved = await sort_rows(me.step(f"bits.{rest.width}"), low, [*parts, *([rest] if rest.width else [])])
-        if rest.width:
-            rest = moved.pop()
-        table = rebuilt(table, moved)
-    return replace(table, is_packed=True)
+    """The rows in the order of a word of any width."""
+    return replace(rebuilt(table, await sort_wide(me, key, flattened(me, table))), is_packed=True)
+
+
+async def sort_wide(me: Party, key: Bits, columns: Sequence[Any]) -> list[Any]:
+    """Columns in the order of a word of any width: by its lowest bits first, as many at a time as a sort takes."""
+    moved = list(columns)
+    while key.width:
+        low, key = key.planes(slice(0, KEY_BITS_MAX)), key.planes(slice(KEY_BITS_MAX, None))
+        _, moved = await sort_rows(me.step(f"bits.{key.width}"), low, [*moved, *([key] if key.width else [])])
+        if key.width:
+            key = moved.pop()
+    return moved
 
 
 async def limit(me: Party, node: Limit, table: SecureTable) -> SecureTable:

@@ -15,7 +15,7 @@ import numpy as np
 
 from accord.base.limits import KEY_BYTES, SERVERS
 from accord.base.ring import Ring
-from accord.mpc import bits, convert, group, hash_keys, join, lookup, permute, scan, sort
+from accord.mpc import bits, convert, group, hash_keys, join, lookup, permute, scan, segments, sort
 from accord.mpc import join_many as many
 from accord.mpc.coins import PairKeys
 from accord.mpc.cost import cost_of
@@ -237,6 +237,17 @@ partition = relation(
     scan.partition,
     lambda me, flag, columns: (flag.rows, *kinds(columns)),
     lambda flag, columns: (_permutation(flag.rows), _alike(columns, flag.rows)),
+)
+
+fill_down = relation(
+    scan.fill_down,
+    lambda me, header, columns: (header.rows, *kinds(columns)),
+    lambda header, columns: _alike(columns, header.rows),
+)
+segmented_minimum = relation(
+    segments.segmented_minimum,
+    lambda me, first, x, bits: (x.rows, bits, x.ring, me.profile.adder),
+    lambda first, x, bits: _ring(x.rows, x.ring),
 )
 
 # ---- groups

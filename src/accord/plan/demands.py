@@ -1,0 +1,76 @@
+"""What the servers' form of a step demands of a placed plan, refused at plan time with the nearest form."""
+
+from __future__ import annotations
+
+from accord.base.errors import OurFault, Refused
+from accord.mpc.lookup import INDEX_BITS_MAX
+from accord.plan.nodes import Join, Node, Sort, Window
+from accord.plan.share import unbounded
+from accord.plan.types import CATEGORY, TEXT, Type
+
+LOWERED_JOINS = ("inner", "left", "cross", "semi", "anti")
+FRAME_ROWS_MAX = 64
+"""Rows of a moving frame of which a least or greatest value is found by comparing them one by one."""
+
+
+def require_secure(node: Node) -> None:
+    """Raises Refused for a step that servers cannot do."""
+    if isinstance(node, Join):
+        _require_kind(node)
+        _require_bound(node)
+    if isinstance(node, Sort) and not node.is_public:
+        for name, _ in node.keys:
+            _require_order(name, node.field(name).type)
+    if isinstance(node, Window):
+        for name, _ in node.order:
+            _require_order(name, node.field(name).type)
+        _require_frames(node)
+
+
+def _require_kind(node: Join) -> None:
+    if node.kind not in LOWERED_JOINS:
+        do = "turn a right join round; write a full one as a left join and the rows of the right that meet none"
+        raise Refused(f"a {node.kind} join on shares", rule=", ".join(LOWERED_JOINS), do=do)
+    for left, right in node.on:
+        a, b = node.left.field(left).type, node.right.field(right).type
+        if a.values != b.values or a.scale != b.scale:
+            raise OurFault(f"a join of {left} with {right}, which are not in one form")
+
+
+def _require_bound(node: Join) -> None:
+    """A join on secret columns in which several rows of both sides may agree needs room that does not depend on the data."""
+    if not unbounded(node):
+        return
+    on = " and ".join(f"{left} = {right}" for left, right in node.on)
+    raise Refused(
+        f"a JOIN on {on}, which is secret, where several rows of either side may agree",
+        rule="how many rows meet is secret, so that their number needs a bound",
+        do="make one side unique with GROUP BY in a subquery, or declare the columns unique, or the most rows that the join can have",
+    )
+
+
+def _require_order(name: str, type: Type) -> None:
+    """A secret column is ordered by its bits, a category by ranks looked up in a table."""
+    if type.kind == TEXT and not type.bytes_max:
+        raise Refused(
+            f"an order by {name}, a text of unbounded length", rule="servers have its digest alone", do="declare its bytes_max in the study"
+        )
+    texts = [value.encode() for value in type.values]
+    if type.kind == CATEGORY and len(texts) > 1 << INDEX_BITS_MAX and texts != sorted(texts):
+        raise Refused(
+            f"an order by {name}, a category of {len(texts)} values",
+            rule=f"secret categories of more than {1 << INDEX_BITS_MAX} values are declared in their order",
+            do="declare its values in alphabetical order",
+        )
+
+
+def _require_frames(node: Window) -> None:
+    for name, call in node.calls:
+        _, start, end = call.frame
+        moving = call.function in ("min", "max") and start is not None and end is not None
+        if moving and (end or 0) - (start or 0) >= FRAME_ROWS_MAX:
+            raise Refused(
+                f"{name}: {call.function.upper()} over frames of {(end or 0) - (start or 0) + 1} rows",
+                rule=f"at most {FRAME_ROWS_MAX}, or as far as the partition goes",
+                do="leave one side UNBOUNDED, or take a SUM",
+            )
