@@ -6,8 +6,11 @@ The network's clock gives what links take, and a real clock what each server com
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from math import isqrt
@@ -19,9 +22,12 @@ from accord.mpc.compose import in_blocks
 from accord.mpc.cost import Cost
 from accord.mpc.party import LAN, PROFILES, Party, Profile
 from accord.node.forecast import FAR_BYTES_PER_SECOND, FAR_HOP_SECONDS, far_apart
+from accord.node.processes import environment
 from accord.plan.clock import Foretold, Machine, Work, foretell
 from accord.plan.secure_calls import count_work, counted, zeros
+from accord.plan.secure_relations import relation
 from accord.wire.exchange import Protocol
+from accord.wire.local import run_local
 from accord.wire.simulated import Faults, run_simulated
 from bench.mpc import CASES, Case, named, protocol_of, secrets_of
 
@@ -29,8 +35,9 @@ FAR = Faults(delay_seconds_min=FAR_HOP_SECONDS, delay_seconds_max=FAR_HOP_SECOND
 LARGE = {"less_than": 1_000_000, "division": 200_000, "sort32": 200_000}
 ORDERS = tuple((name, rows) for name, large in LARGE.items() for rows in (10_000, large))
 """Few rows, where rounds count, and many, where bytes do."""
+SMALL_ROWS = 10_000
 
-ALIKE = {"shuffled": "gather", "sorted_payload": "sort", "square_matmul": "fixed_matmul"}
+ALIKE = {"shuffled": "gather", "sorted_payload": "sort", "expanded": "sort", "square_matmul": "fixed_matmul"}
 """Protocols of the bench, and those of a calibration (node/calibrate.py) that do the same."""
 
 Facts = Callable[..., tuple[Any, ...]]
@@ -56,6 +63,8 @@ def _counted(case: Case) -> Callable[..., Protocol[Any]]:
     """The case for counters."""
     if case.name in FLAGS:
         return counted(case.protocol, FLAGS[case.name], lambda x, y, bits: ("bits", 1, x.rows))
+    if case.grows:
+        return relation(case.protocol, RINGS[case.name], lambda *secrets, **_: secrets[-1])
     taken = {"taken": lambda x, y: 8 * isqrt(x.rows) ** 3} if case.square else {}
     return counted(case.protocol, RINGS[case.name], lambda *secrets, **_: ("ring", 64, secrets[-1].rows), **taken)
 
@@ -78,15 +87,18 @@ class Long:
 
 
 def measure(machine: Machine, orders: Sequence[tuple[str, int]] = ORDERS) -> Iterator[dict[str, Any]]:
-    """Every order in both profiles, on servers that each have such a machine (`calibrate.apart`)."""
-    for name, rows in orders:
-        for profile in PROFILES.values():
-            yield vars(over_long_links(named(name), rows, profile, far_apart(machine)))
+    """Every order in both profiles, on servers that each have such a machine (`calibrate.apart`); in a process set up as theirs are."""
+    os.environ.update(environment(1))
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        for name, rows in orders:
+            for profile in PROFILES.values():
+                yield vars(pool.submit(over_long_links, named(name), rows, profile, far_apart(machine)).result())
 
 
 def over_long_links(case: Case, rows: int, profile: Profile, machine: Machine) -> Long:
     """A case in a profile: foretold, and run."""
     cost, told = foretold(case, rows, profile, machine)
+    run_local(_running(case, min(rows, SMALL_ROWS), profile))  # compiled before the clock runs
     done = run_simulated(_running(case, rows, profile), 1, FAR, clock=time.perf_counter)
     if not done.succeeded:
         raise next(error for error in done.errors if error)

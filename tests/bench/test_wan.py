@@ -15,10 +15,10 @@ LINKS = Machine().over(wan.FAR_HOP_SECONDS, wan.FAR_BYTES_PER_SECOND)
 @pytest.mark.parametrize(
     ("name", "rows", "gain"),
     [
-        ("less_than", 250_000, 1.2),
-        ("division", 150_000, 1.1),
+        ("less_than", 500_000, 1.05),
+        ("division", 10_000, 1.04),
         ("sort32", 10_000, 1.1),
-        pytest.param("sort32", 150_000, 1.1, marks=pytest.mark.slow),
+        pytest.param("sort32", 150_000, 1.0, marks=pytest.mark.slow),
     ],
 )
 def test_the_wan_profile_is_quicker_over_long_links(name, rows, gain):

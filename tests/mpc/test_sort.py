@@ -16,7 +16,7 @@ from accord.mpc.compose import in_blocks
 from accord.mpc.convert import to_bits
 from accord.mpc.cost import cost_of
 from accord.mpc.ideal import TWINS
-from accord.mpc.party import LAN, WAN, Party, Profile
+from accord.mpc.party import LAN, SMALL_PARTS, WAN, Party, Profile
 from accord.mpc.share import Bits
 from accord.mpc.shuffle import Span, Words
 from accord.mpc.sort import OneHots, descending_key, joined_key, null_key, one_hot, order, signed_key, sort
@@ -181,7 +181,8 @@ def test_chunks_and_digits_are_the_whole_key(profile: Profile) -> None:
 
 def test_over_long_links_a_sort_of_one_block_takes_wider_digits() -> None:
     """Fewer rounds there, and no more bytes than so many rounds are worth; beyond one block what sends least."""
-    few, many = WAN.block_rows, WAN.block_rows + 1
+    few = WAN.block_rows // SMALL_PARTS
+    many = few + 1
     assert sorting.suited(WAN, many) == WAN
     assert sorting.suited(LAN, few) == LAN
     narrow = replace(WAN, wider=None)

@@ -143,7 +143,7 @@ def test_a_machine_too_busy_to_be_measured_is_our_fault(monkeypatch):
     """And no process is left behind."""
     monkeypatch.setattr(calibrate, "MEASURE_TIMEOUT_SECONDS", 0.0)
     started, start = [], calibrate._start
-    monkeypatch.setattr(calibrate, "_start", lambda job: started.append(start(job)) or started[-1])
+    monkeypatch.setattr(calibrate, "_start", lambda *job: started.append(start(*job)) or started[-1])
     with pytest.raises(OurFault, match="too busy to be measured"):
         calibrate.here()
     assert [one.wait() < 0 for one in started] == [True] * 3

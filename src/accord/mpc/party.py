@@ -29,7 +29,7 @@ class Profile:
     full sums of bits take (mpc/adder.py): "brent-kung" sends least, "sklansky" has fewest rounds. `digit_bits` are the bits of a
     key that one pass of a sort takes (mpc/sort.py): more of them are fewer rounds and more bytes; `chunk_bits` those that travel along
     with a row's number, others being fetched in their turn: more of them are fewer rounds, and words that fill more of the cache.
-    `wider` is what a sort of one block takes in place of both: there rounds cost more than bytes.
+    `wider` is what a sort that is not cut into blocks takes in place of both: there rounds cost more than bytes.
     """
 
     name: str = "lan"

@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import isqrt
 from pathlib import Path
@@ -32,6 +33,7 @@ from accord.mpc.coins import PairKeys
 from accord.mpc.compose import in_blocks
 from accord.mpc.cost import costs
 from accord.mpc.exponential import exp
+from accord.mpc.fixed import fixed_multiply
 from accord.mpc.matmul import Matrix, fixed_matmul_cost
 from accord.mpc.matmul import fixed_matmul as multiply_matrices
 from accord.mpc.party import LAN, Party, Profile
@@ -50,6 +52,7 @@ from accord.wire.tcp import Links, address_of, adopt, connect, drive, listen
 from accord.wire.tls import Identity, make_identity
 
 PART_ROWS = 1 << 15
+"""Timings are multiples of so many rows."""
 FEW = replace(LAN, block_rows=64)
 """Blocks of so few rows that what a step costs by itself is all that they cost."""
 FEW_BLOCKS = 16
@@ -111,6 +114,16 @@ CASES = {
     "minimum": Case(calls.minimum, 2, 4 * PART_ROWS, (("bits", 64),)),
     "floor_shift": Case(calls.floor_shift, 1, 6 * PART_ROWS, (("shift", 16),)),
     "quotient": Case(calls.quotient, 2, 2 * PART_ROWS, (("a_bits", 40), ("b_bits", 20))),
+    "fixed_multiply": Case(
+        calls.counted(
+            fixed_multiply,
+            lambda me, x, y, fraction_bits: (x.rows, fraction_bits, x.ring),
+            lambda x, y, fraction_bits: ("ring", 64, x.rows),
+        ),
+        2,
+        8 * PART_ROWS,
+        (("fraction_bits", 16),),
+    ),
     "exp": Case(
         calls.counted(exp, lambda me, x, low, high: (x.rows, low, high), lambda x, low, high: ("ring", 64, x.rows)),
         1,
@@ -176,7 +189,12 @@ def _few() -> int:
 
 
 def apart() -> Machine:
-    """Three servers one after the other in this process, each a third of the time; no links at all."""
+    """Three servers one after the other in a process, each a third of the time; no links at all. Raises OurFault where it fails."""
+    with _measuring([_Job()], servers=1) as (process,):
+        return fitted(_finish(process).seconds, 0.0)
+
+
+def _measure_apart() -> _Times:
     pair_keys = [secrets.token_bytes(KEY_BYTES) for _ in range(SERVERS)]
     parties = [Party(i, PairKeys({c: pair_keys[c] for c in (i, (i + 1) % SERVERS)}), profile=LAN) for i in range(SERVERS)]
 
@@ -186,7 +204,7 @@ def apart() -> Machine:
         run_local(protocols)
         return (time.perf_counter() - start) / SERVERS
 
-    return fitted({name: _two(timed, name) for name in CASES}, 0.0)
+    return _Times({name: _two(timed, name) for name in CASES}, 0.0)
 
 
 def _two(timed: Callable[[str, Profile, int, int], float], name: str) -> tuple[float, float]:
@@ -206,12 +224,12 @@ def _quiet(seconds: list[float]) -> float:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a measuring process is told."""
+    """What a measuring process is told: which of three servers it is, or, without addresses, that it plays all of them."""
 
-    index: int
-    folder: str
-    addresses: tuple[str, ...]
-    listener: int
+    index: int = 0
+    folder: str = ""
+    addresses: tuple[str, ...] = ()
+    listener: int = -1
 
 
 @dataclass(frozen=True)
@@ -229,26 +247,35 @@ def here() -> Machine:
             make_identity(f"server-{index}", Path(folder) / str(index))
         listeners = [listen("127.0.0.1:0") for _ in range(SERVERS)]
         addresses = tuple(address_of(one) for one in listeners)
-        running = [_start(_Job(index, folder, addresses, one.fileno())) for index, one in enumerate(listeners)]
-        for listener in listeners:
-            listener.close()
-        try:
+        jobs = [_Job(index, folder, addresses, one.fileno()) for index, one in enumerate(listeners)]
+        with _measuring(jobs, SERVERS) as running:
+            for listener in listeners:
+                listener.close()
             said = [_finish(one) for one in running]
-        finally:
-            for one in running:
-                one.kill()
     slowest = {name: (max(one.seconds[name][0] for one in said), max(one.seconds[name][1] for one in said)) for name in CASES}
     return fitted(slowest, statistics.median(one.hop_seconds for one in said))
 
 
-def _start(job: _Job) -> subprocess.Popen[bytes]:
+@contextmanager
+def _measuring(jobs: Sequence[_Job], servers: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """The processes of these jobs, of which none lives when this ends; `servers` of them share the machine."""
+    running = [_start(job, servers) for job in jobs]
+    try:
+        yield running
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
+
+
+def _start(job: _Job, servers: int) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
         [sys.executable, "-m", "accord.node.calibrate"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**environment(SERVERS), **os.environ},
-        pass_fds=[job.listener],
+        env={**environment(servers), **os.environ},
+        pass_fds=[job.listener] if job.listener >= 0 else [],
     )
     assert process.stdin is not None
     process.stdin.write(msgspec.json.encode(job) + b"\n")
@@ -341,4 +368,5 @@ def _identity() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.buffer.write(msgspec.json.encode(_measure(msgspec.json.decode(sys.stdin.buffer.readline(), type=_Job))))
+    told = msgspec.json.decode(sys.stdin.buffer.readline(), type=_Job)
+    sys.stdout.buffer.write(msgspec.json.encode(_measure(told) if told.addresses else _measure_apart()))
