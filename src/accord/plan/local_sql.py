@@ -77,7 +77,9 @@ class _Writer:
 
     def aggregate(self, node: Aggregate) -> _Draft:
         used = frozenset().union(*(columns_of(call.argument) for _, call in node.aggregates if call.argument is not None))
-        draft = self._simple(self._draft(node.input), node.input, used)
+        draft = self._draft(node.input)
+        constant = frozenset(name for name in node.keys if isinstance(draft.columns.get(name), exp.Literal))
+        draft = self._simple(draft, node.input, used | constant)
         keys = {name: draft.columns[name] for name in node.keys}
         columns = keys | {name: aggregated(call, draft.columns) for name, call in node.aggregates}
         columns = columns or {"no_column": exp.Count(this=exp.Star())}

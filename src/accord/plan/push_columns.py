@@ -17,7 +17,7 @@ from accord.plan.expression import LOCAL_FUNCTIONS, Call, ColumnRef, Expression,
 from accord.plan.facts import walk, with_inputs
 from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Limit, Local, Node, Project, Several, Sort, Window
 from accord.plan.rewrite import expressions_of, functions_of, is_public, substituted, with_expressions
-from accord.plan.types import Type
+from accord.plan.types import TEXT, Type
 from accord.plan.typing import column
 
 COSTLY = frozenset(("multiply", "divide", "floor_divide", "round", "abs", "case", "least", "greatest"))
@@ -53,7 +53,7 @@ def _read_by(expression: Expression, function: str) -> frozenset[str]:
 
 def _is_worthwhile(expression: Call) -> bool:
     functions = functions_of(expression)
-    if functions & LOCAL_FUNCTIONS:
+    if functions & LOCAL_FUNCTIONS or TEXT in (expression.type.kind, *(one.kind for one in _types(expression).values())):
         return True
     if expression.function == "multiply":
         return not any(isinstance(one, Literal) for one in expression.arguments)

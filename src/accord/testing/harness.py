@@ -1,0 +1,177 @@
+"""Random questions of random worlds, each answered three ways; what differs is made small and told with its seed.
+
+    tally = Tally()
+    for seed in range(200):
+        ask(seed, random.Random, tally)
+    print(tally)
+
+Also each rule of placement alone: the plan before and after it gives the same rows. A refusal is no answer and is counted by its rule;
+whoever runs this says how many may be refused.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from accord.base.errors import AccordError, Refused
+from accord.plan.interpret import Table
+from accord.testing.queries import Queries, Query, shrunk
+from accord.testing.tables import Chance, RandomWorld, random_world
+from accord.testing.three_ways import Asker, Question, assert_same
+
+SEEDS_A_WORLD = 10
+"""So many questions are asked of one world."""
+
+
+@dataclass
+class Tally:
+    """What was asked: answers, refusals by their rule, and how often each construct of the grammar was in a question that was answered."""
+
+    answered: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+    constructs: Counter[str] = field(default_factory=Counter)
+    rows: int = 0
+
+    @property
+    def asked(self) -> int:
+        return self.answered + self.refused.total()
+
+    def json(self) -> dict[str, Any]:
+        """As a report carries it from one process to another."""
+        return {"answered": self.answered, "rows": self.rows, "refused": dict(self.refused), "constructs": dict(self.constructs)}
+
+    @staticmethod
+    def of(parts: Iterable[Mapping[str, Any]]) -> Tally:
+        """Several, added up."""
+        whole = Tally()
+        for one in parts:
+            whole.answered += one["answered"]
+            whole.rows += one["rows"]
+            whole.refused.update(one["refused"])
+            whole.constructs.update(one["constructs"])
+        return whole
+
+    def __str__(self) -> str:
+        lines = [f"{self.answered} of {self.asked} random questions answered three ways, with {self.rows} rows"]
+        lines += [f"refused {count}: {sentence}" for sentence, count in self.refused.most_common()]
+        listed = ", ".join(f"{name} {count}" for name, count in sorted(self.constructs.items()) if name and count)
+        return "\n".join([*lines, f"constructs: {listed}"])
+
+
+class Failed(AssertionError):
+    """A question that is answered differently, or not at all, made small."""
+
+
+_askers: dict[str, Asker] = {}
+
+
+def ask(seed: int, chance: Callable[[str], Chance], tally: Tally) -> None:
+    """Asks the question of a seed. `chance` makes a source of chance out of a label. Raises Failed, with what to repeat."""
+    asker = _asker(f"world {seed // SEEDS_A_WORLD}", chance)
+    queries = Queries(chance(f"query {seed}"))
+    query = queries.query()
+    try:
+        question = Question(query.sql, asker)
+        try:
+            _ = question.placed
+        except Refused as error:
+            tally.refused[error.rule or error.what] += 1
+            return
+        tally.rows += check(question, seed)
+    except Exception as error:
+        raise _failed(seed, query, asker.world, error) from error
+    tally.answered += 1
+    tally.constructs.update({name for name, count in queries.counts.items() if count})
+
+
+def check(question: Question, seed: int) -> int:
+    """Raises Differs unless all answers are the same rows, or the same refusal; the number of rows."""
+    planned = _told(question.planned)
+    if isinstance(planned, Table):
+        assert_same(question, question.clear(), planned, "DuckDB, and the plan")
+        for rule, table in question.after_rules().items():
+            assert_same(question, planned, table, f"the plan, and the plan after {rule}")
+    plainly = _told(question.plainly)
+    shares = _told(lambda: question.on_shares(seed))
+    if isinstance(plainly, Table) and isinstance(shares, Table) and isinstance(planned, Table):
+        assert_same(question, planned, plainly, "the plan, and the placed plan")
+        assert_same(question, plainly, shares, "the placed plan, plainly and on shares")
+        return planned.rows
+    assert planned == plainly == shares, f"{question.sql}\nthe plan {planned}, the placed plan {plainly}, the servers {shares}"
+    return 0
+
+
+def _told(answer: Callable[[], Table]) -> Table | str:
+    """The rows; or what the recipients are told instead, where data break a promise."""
+    try:
+        return answer()
+    except Refused as error:
+        return error.what
+
+
+def _asker(label: str, chance: Callable[[str], Chance]) -> Asker:
+    """The world of a label; only the last one is kept open."""
+    if label not in _askers:
+        for one in _askers.values():
+            one.close()
+        _askers.clear()
+        _askers[label] = Asker(random_world(chance(label)))
+    return _askers[label]
+
+
+# ---- making it small
+
+
+def _failed(seed: int, query: Query, world: RandomWorld, error: Exception) -> Failed:
+    """The failure with the smallest question and the fewest rows that fail in the same way."""
+    kind = type(error)
+    query = shrunk(query, lambda smaller: _fails(smaller, world, seed, kind))
+    world = fewer_rows(world, lambda smaller: _fails(query, smaller, seed, kind))
+    rows = [
+        f"  {table} of {owner}: {held.tuples()}"
+        for table, parts in world.held.items()
+        for owner, held in parts.items()
+        if table in query.sql
+    ]
+    told = _failure(query, world, seed) or error
+    return Failed("\n".join([f"seed {seed}: {type(told).__name__}: {told}", query.sql, *rows]))
+
+
+def _fails(query: Query, world: RandomWorld, seed: int, kind: type[Exception]) -> bool:
+    return type(_failure(query, world, seed)) is kind
+
+
+def _failure(query: Query, world: RandomWorld, seed: int) -> Exception | None:
+    """What goes wrong with a question; a refusal to plan it is nothing wrong."""
+    asker = Asker(world)
+    try:
+        question = Question(query.sql, asker)
+        try:
+            _ = question.placed
+        except AccordError:
+            return None
+        check(question, seed)
+    except Exception as error:  # noqa: BLE001
+        return error
+    finally:
+        asker.close()
+    return None
+
+
+def fewer_rows(world: RandomWorld, fails: Callable[[RandomWorld], bool]) -> RandomWorld:
+    """The world without each row that is not needed to fail."""
+    for table, parts in world.held.items():
+        for owner in parts:
+            at = 0
+            while at < world.held[table][owner].rows:
+                rows = world.held[table][owner].tuples()
+                names = tuple(world.held[table][owner].columns)
+                smaller = world.with_rows(table, owner, Table.of(names, [*rows[:at], *rows[at + 1 :]]))
+                if fails(smaller):
+                    world = smaller
+                else:
+                    at += 1
+    return world
