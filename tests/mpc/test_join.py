@@ -142,6 +142,22 @@ def test_the_left_rows_that_match(name: str) -> None:
     assert np.array_equal(ran.value, TWINS[join.left_matched](left.key, left.valid, right.key, right.valid))
 
 
+@pytest.mark.parametrize("name", EVERY)
+def test_sums_over_the_rows_that_match(name: str) -> None:
+    async def run(me: Party, *columns: Any) -> Any:
+        key, valid, right_key, right_valid, number = columns
+        found = await join.join_pk_fk(me.step("join"), key, valid, [], right_key, right_valid)
+        ones = public_column(me, np.ones(number.rows, Z32.dtype), Z32)
+        return tuple(await join.sums_by_left(me.step("sums"), found, [ones, number]))
+
+    left, right = EVERY[name]
+    declared = cost_of(join.join_pk_fk, left.rows, right.rows, BITS, LAN).then(cost_of(join.sums_by_left, left.rows, right.rows, Z32, Z64))
+    ran = run_at_cost(World(1), declared, run, *left.keyed, *right.keyed, right.number, pivot=left.rows % 3)
+    partner = TWINS[join.join_pk_fk](left.key, left.valid, right.key, right.valid)
+    for got, column in zip(ran.value, (np.ones(right.rows, int), right.number), strict=True):
+        assert np.array_equal(got, Z64.encode(TWINS[join.sums_by_left](left.rows, partner, column)))
+
+
 def test_keys_and_texts_of_several_words() -> None:
     """Keys differ in their highest bits alone; the key itself travels along."""
     left, right = [j << 120 for j in range(50)], [j % 60 << 120 for j in range(90)]
@@ -240,6 +256,9 @@ def test_as_duckdb_joins() -> None:
     assert got == sorted(duckdb.sql(f"SELECT l.n, r.n {source.format('')}").fetchall())
     for how, flag in (("SEMI", partners > 0), ("ANTI", partners == 0)):
         assert sorted(left.number[flag].tolist()) == sorted(one for (one,) in duckdb.sql(f"SELECT l.n {source.format(how)}").fetchall())
+    grouped = f"SELECT l.n, count(r.n), coalesce(sum(r.n), 0)::BIGINT {source.format('LEFT')} GROUP BY l.n, l.k ORDER BY l.n"
+    sums = [(n, sum(a == n for a, _ in got), sum(b for a, b in got if a == n)) for n in sorted(left.number.tolist())]
+    assert sums == duckdb.sql(grouped).fetchall()
     alone = [(n, None) for n in left.number[partners == 0].tolist()]
     expected = duckdb.sql(f"SELECT l.n, r.n {source.format('LEFT')}").fetchall()
     assert sorted(got + alone, key=str) == sorted(expected, key=str)

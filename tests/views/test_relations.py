@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from accord.base.ring import Column
-from accord.mpc import group, join, join_many, permute, shuffle, sort
+from accord.mpc import group, join, join_many, join_range, permute, shuffle, sort
+from accord.mpc.bits import not_bits
 from accord.mpc.party import Party, Profile
+from accord.mpc.rows import zeros_like
 from accord.testing.traces import NotingWorld, fixed_versus_random, label_faults, traffic_shape
 from accord.testing.world import Word, World
 
@@ -36,12 +38,21 @@ async def grouped(me: Party, key: Any, valid: Any, known: Any, value: Any) -> An
 
 async def joined(me: Party, key: Any, valid: Any, column: Any, right_key: Any, right_valid: Any) -> Any:
     found = await join.join_pk_fk(me.step("join"), key, valid, [column], right_key, right_valid)
-    return found.matched, *found.columns, found.duplicate, await join.left_matched(me.step("left"), found)
+    meets = await join.left_matched(me.step("left"), found)
+    return found.matched, *found.columns, found.duplicate, meets, *await join.sums_by_left(me.step("sums"), found, found.columns)
 
 
 async def paired(me: Party, key: Any, valid: Any, column: Any, right_key: Any, right_valid: Any) -> Any:
     found = await join_many.join_many(me, key, valid, [column], right_key, right_valid, [right_key], 400)
     return found.matched, *found.left, *found.right, found.overflow
+
+
+async def ranged(me: Party, key: Any, valid: Any, column: Any, range_key: Any, range_valid: Any) -> Any:
+    """Times and starts are keys of their own; every range ends at the last time."""
+    end = not_bits(me, zeros_like(key, key.rows))
+    args = key, key, valid, [column], range_key, range_key, end, range_valid, []
+    found = await join_range.join_between(me, *args, 400)
+    return found.matched, *found.points, found.overflow
 
 
 @dataclass(frozen=True)
@@ -62,6 +73,7 @@ COMPOSITES = {
     "matches": Composite(joined, (KEYS, FLAGS, VALUES, KEYS, FLAGS), (ORDERED, ALL, CONSTANT, ORDERED, ALL)),
     "no matches": Composite(joined, (KEYS, ALL, VALUES, FEW, FLAGS), (ALIKE, NONE, CONSTANT, ALIKE, NONE)),
     "pairs": Composite(paired, (FEW, FLAGS, VALUES, KEYS, FLAGS), (ORDERED, ALL, CONSTANT, ORDERED, ALL)),
+    "points in ranges": Composite(ranged, (FEW, FLAGS, VALUES, KEYS, FLAGS), (ORDERED, ALL, CONSTANT, ORDERED, ALL)),
     "too many pairs": Composite(paired, (FEW, FLAGS, VALUES, KEYS, FLAGS), (ALIKE, ALL, CONSTANT, ALIKE, ALL)),
 }
 

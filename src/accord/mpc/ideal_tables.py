@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from accord.base.ring import Column
-from accord.mpc import group, join, join_many
+from accord.mpc import group, join, join_many, join_range
 
 Key = Sequence[int]
 Pairs = list[tuple[int, int]]
@@ -142,6 +142,36 @@ def left_matched(left_key: Key, left_valid: Column, right_key: Key, right_valid:
     return count_partners(left_key, left_valid, right_key, right_valid)[0] > 0
 
 
+def sums_by_left(left_rows: int, partner: list[int | None], column: Column) -> Column:
+    """Given the number of the left row of each right row."""
+    return np.array([sum(int(x) for x, one in zip(column, partner, strict=True) if one == i) for i in range(left_rows)], np.int64)
+
+
+# ---- points and ranges
+
+
+def between(key: Key, time: Key, valid: Column, ranges: Sequence[tuple[int, int, int, bool]]) -> list[list[int]]:
+    """The numbers of the points in each range (key, start, end, validity), in the order of their times."""
+    found = list[list[int]]()
+    for range_key, start, end, is_valid in ranges:
+        inside = [i for i, one in enumerate(key) if is_valid and valid[i] and one == range_key and start <= time[i] <= end]
+        found.append(sorted(inside, key=lambda i: time[i]))
+    return found
+
+
+def count_between(key: Key, time: Key, valid: Column, ranges: Sequence[tuple[int, int, int, bool]]) -> list[int]:
+    return [len(one) for one in between(key, time, valid, ranges)]
+
+
+def join_between(key: Key, time: Key, valid: Column, ranges: Sequence[tuple[int, int, int, bool]]) -> Pairs:
+    """Numbers of points and ranges."""
+    return [(i, j) for j, one in enumerate(between(key, time, valid, ranges)) for i in one]
+
+
+def fetch(place: Column, columns: Sequence[Column]) -> list[Column]:
+    return [column[place] for column in columns]
+
+
 TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     group.aggregate: group_sums,
     group.arrange: arrange,
@@ -159,6 +189,10 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     join.last_left: last_left,
     join.left_matched: left_matched,
     join.merge: merge,
+    join.sums_by_left: sums_by_left,
     join_many.count_partners: count_partners,
     join_many.join_many: pairs,
+    join_range.count_between: count_between,
+    join_range.fetch: fetch,
+    join_range.join_between: join_between,
 }
