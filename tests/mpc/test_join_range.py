@@ -50,9 +50,11 @@ CASES = {
     "one key": Case(20, 10, 200, keys=1, valid=1),
     "none valid": Case(20, 10, 30, valid=0),
     "few ranges": Case(130, 2, 130),
+    "turned around": Case(40, 20, 300, keys=1),
     "too many": Case(40, 40, 20, keys=1, valid=1),
     "as many as there is room": Case(7, 9, 63, keys=1, valid=1, length=1),
 }
+CASES["turned around"].start[::2], CASES["turned around"].end[::2] = 31, 0
 CASES["as many as there is room"].start[:], CASES["as many as there is room"].end[:] = 0, 31
 
 
