@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 
 import pytest
 
 from accord.frame.oracle import run_clear
+from accord.frame.sql import to_plan
 from tests.plan.worlds import CATALOG, assert_agree, world
 
 SEEDS = range(2)
@@ -44,3 +46,17 @@ def test_neighbours_are_told_apart(one: str, other: str) -> None:
         assert_agree(one, seed)
         assert_agree(other, seed)
     assert any(rows(one, seed) != rows(other, seed) for seed in SEEDS)
+
+
+def test_only_a_part_of_a_total_that_is_never_negative_is_bounded_by_it() -> None:
+    """SUM(CASE … THEN x ELSE 0 END) / SUM(x) is at most 1 where x is never negative, and at most 100 percent."""
+
+    def largest(numerator: str, denominator: str) -> Fraction:
+        type = to_plan(f"SELECT {numerator} / {denominator} AS q FROM sales", CATALOG).fields[0].type
+        return Fraction(type.high, 10**type.scale)
+
+    assert largest("SUM(CASE WHEN ok THEN price ELSE 0 END)", "SUM(price)") == 1
+    assert largest("100.00 * SUM(price) FILTER (WHERE ok)", "SUM(price)") == 100
+    for other in ("SUM(CASE WHEN ok THEN price ELSE 1 END)", "SUM(CASE WHEN ok THEN n ELSE 0 END)", "SUM(n)"):
+        assert largest(other, "SUM(price)") > 100
+    assert largest("SUM(CASE WHEN ok THEN amount ELSE 0 END)", "SUM(amount)") > 100

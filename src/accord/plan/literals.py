@@ -9,6 +9,8 @@ from accord.plan.expression import Expression, Literal
 from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, INT, Type
 
 EPOCH = date(1970, 1, 1)
+NUMBERS = (INT, DECIMAL)
+CONDITION = "a condition is true, false or NULL"
 
 
 def integer(value: int) -> Literal:

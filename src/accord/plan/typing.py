@@ -16,12 +16,14 @@ from datetime import date
 from difflib import get_close_matches
 from itertools import product
 
-from accord.base.errors import OurFault, Refused
+from accord.base.errors import Refused
 from accord.base.limits import CATEGORY_VALUES_MAX, VALUE_BITS_MAX
 from accord.plan.evaluate import evaluate, half_away, quotient_factors, recoding
-from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, WindowCall
+from accord.plan.expression import Call, ColumnRef, Expression, Literal
 from accord.plan.literals import (
+    CONDITION,
     EPOCH,
+    NUMBERS,
     article,
     boolean,
     can_be_null,
@@ -37,17 +39,30 @@ from accord.plan.literals import (
 )
 from accord.plan.nodes import Field
 from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, INT, TEXT, Type
+from accord.plan.typing_aggregates import aggregate, quantile, windowed
 from accord.plan.typing_local import BUILDERS as LOCAL_BUILDERS
 
-__all__ = ["EPOCH", "article", "boolean", "day", "decimal", "integer", "null", "text"]
+__all__ = [
+    "CONDITION",
+    "EPOCH",
+    "NUMBERS",
+    "aggregate",
+    "article",
+    "boolean",
+    "day",
+    "decimal",
+    "integer",
+    "null",
+    "quantile",
+    "text",
+    "windowed",
+]
 
 DIVIDE_DIGITS = 4
 """`/` and AVG have this many decimals more than what is divided; `/` has fewer, down to `DIVIDE_DIGITS_MIN` in all, where so many are
 not computed within the bounds."""
 DIVIDE_DIGITS_MIN = 2
-NUMBERS = (INT, DECIMAL)
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
-CONDITION = "a condition is true, false or NULL"
 _SIGNS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "add": "+", "subtract": "-", "multiply": "*"}
 _DATE_BOUNDS = (-719_162, 2_932_896)
 
@@ -87,76 +102,6 @@ def cast(argument: Expression, target: Type) -> Expression:
         rule="int, decimal and bool among each other, a text constant to a date",
         do="use CASE to say which value becomes which",
     )
-
-
-def aggregate(function: str, argument: Expression | None, rows_max: int, keyed: bool = True) -> AggregateCall:
-    """The aggregate of at most `rows_max` rows a group, with its inferred type.
-
-    `keyed` says that a group has at least one row, so that only NULL arguments make a NULL result.
-    """
-    if function == "count":
-        return AggregateCall("count", argument, Type(INT, 0, rows_max))
-    if argument is None:
-        raise OurFault(f"{function} without an argument")
-    if function == "count_distinct":
-        return AggregateCall(function, argument, Type(INT, 0, rows_max))
-    of = argument.type
-    _require_kind(function, of)
-    nullable = of.nullable or not keyed
-    if function == "sum":
-        return AggregateCall("sum", argument, _total(of, rows_max, nullable))
-    return AggregateCall(function, argument, replace(of, nullable=nullable))
-
-
-def quantile(argument: Expression, share: tuple[int, int], keyed: bool = True) -> AggregateCall:
-    """The least value with at least the share (numerator, denominator) of the values that are not NULL at or below it."""
-    numerator, denominator = share
-    if not 0 <= numerator <= denominator:
-        what = f"a quantile of {numerator}/{denominator}"
-        raise Refused(what, rule="the share lies between 0 and 1", do="write it as a decimal, as in QUANTILE_DISC(x, 0.9)")
-    _require_kind("quantile_disc", argument.type)
-    return AggregateCall("quantile_disc", argument, replace(argument.type, nullable=argument.type.nullable or not keyed), share)
-
-
-def windowed(
-    function: str,
-    argument: Expression | None,
-    rows_max: int,
-    frame: tuple[str, int | None, int | None] = ("range", None, 0),
-    offset: int = 1,
-) -> WindowCall:
-    """A window function over partitions of at most `rows_max` rows, with its inferred type."""
-    if function in ("row_number", "rank", "dense_rank"):
-        return WindowCall(function, None, Type(INT, 1, max(rows_max, 1)))
-    if function == "count":
-        return WindowCall(function, argument, Type(INT, 0, rows_max), frame)
-    if argument is None:
-        raise OurFault(f"{function} without an argument")
-    of = argument.type
-    if function in ("lag", "lead"):
-        return WindowCall(function, argument, of.as_nullable(), offset=offset)
-    may_be_empty = (frame[1] is not None and frame[1] > 0) or (frame[2] is not None and frame[2] < 0)
-    if function in ("first_value", "last_value"):
-        return WindowCall(function, argument, of.as_nullable(of.nullable or may_be_empty), frame)
-    _require_kind(function, of)
-    nullable = of.nullable or may_be_empty
-    return WindowCall(function, argument, _total(of, rows_max, nullable) if function == "sum" else of.as_nullable(nullable), frame)
-
-
-def _total(of: Type, rows_max: int, nullable: bool) -> Type:
-    return replace(of, low=min(of.low, 0) * rows_max, high=max(of.high, 0) * rows_max, nullable=nullable)
-
-
-def _require_kind(function: str, of: Type) -> None:
-    """Raises Refused for what an aggregate does not take."""
-    takes = {"sum": NUMBERS, "bool_and": (BOOL,), "bool_or": (BOOL,)}.get(function, (*NUMBERS, DATE))
-    if of.kind in takes:
-        return
-    by_truth = "COUNT(*) FILTER (WHERE …) counts the rows where it is true"
-    nearest = by_truth if of.kind == BOOL else "count its values with COUNT(*) and GROUP BY"
-    if takes == (BOOL,):
-        raise Refused(f"{function.upper()} of {article(of.kind)}", rule=CONDITION, do="compare it with a value")
-    raise Refused(f"{function.upper()} of {article(of.kind)}", rule=f"{function.upper()} takes numbers", do=nearest)
 
 
 def domain(type: Type) -> range | None:
