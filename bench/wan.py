@@ -21,6 +21,7 @@ from accord.mpc.coins import PairKeys
 from accord.mpc.compose import in_blocks
 from accord.mpc.cost import Cost
 from accord.mpc.party import LAN, PROFILES, Party, Profile
+from accord.node.calibrate import matrix_bytes
 from accord.node.forecast import FAR_BYTES_PER_SECOND, FAR_HOP_SECONDS, far_apart
 from accord.node.processes import environment
 from accord.plan.clock import Foretold, Machine, Work, foretell
@@ -65,7 +66,7 @@ def _counted(case: Case) -> Callable[..., Protocol[Any]]:
         return counted(case.protocol, FLAGS[case.name], lambda x, y, bits: ("bits", 1, x.rows))
     if case.grows:
         return relation(case.protocol, RINGS[case.name], lambda *secrets, **_: secrets[-1])
-    taken = {"taken": lambda x, y: 8 * isqrt(x.rows) ** 3} if case.square else {}
+    taken = {"taken": lambda x, y: matrix_bytes(isqrt(x.rows))} if case.square else {}
     return counted(case.protocol, RINGS[case.name], lambda *secrets, **_: ("ring", 64, secrets[-1].rows), **taken)
 
 

@@ -88,6 +88,11 @@ async def fixed_matmul(me: Party, x: Share, y: Share) -> Share:
     return (await multiply_matrices(me, left, right, fraction_bits=16)).share
 
 
+def matrix_bytes(size: int) -> int:
+    """What a product of square matrices reads: an entry for each product, and as much as for 128 more to take an entry apart."""
+    return 8 * size * size * (size + 128)
+
+
 @dataclass(frozen=True)
 class Case:
     """A protocol with as many secret arguments as it takes: bits of the widths `planes`, then elements of Z_2^64.
@@ -143,10 +148,10 @@ CASES = {
             fixed_matmul,
             lambda me, x, y: (x.rows, 16, x.ring),
             lambda x, y: ("ring", 64, x.rows),
-            lambda x, y: 8 * isqrt(x.rows) ** 3,
+            lambda x, y: matrix_bytes(isqrt(x.rows)),
         ),
         2,
-        4 * PART_ROWS,
+        8 * PART_ROWS,
         whole=True,
     ),
 }

@@ -120,6 +120,8 @@ ALIKE = {
     "group_extremes": "gather",
     "group_quantile_discrete": "gather",
     "left_matched": "gather",
+    "segmented_minimum": "gather",
+    "segmented_maximum": "gather",
     "order": "sort",
     "arrange": "sort",
     "expand": "sort",
