@@ -54,6 +54,11 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
         "SELECT n // 2 AS half, c FROM (SELECT n, COUNT(*) AS c FROM sales GROUP BY n)",
         "SELECT 'region ' AS what, region, c * 2 AS d FROM (SELECT shop, region, COUNT(*) AS c FROM sales GROUP BY shop, region)",
         "SELECT rank, SUM(pay) AS p FROM area a LEFT JOIN staff s USING (region) GROUP BY rank",
+        "SELECT amount, SUM(n) AS s, MAX(price) AS p FROM sales GROUP BY amount ORDER BY s",
+    ),
+    "trim_secret_steps": (
+        """WITH s AS (SELECT amount, SUM(n) AS n FROM sales GROUP BY amount), t AS (SELECT pay, COUNT(*) AS c FROM staff GROUP BY pay),
+        u AS (SELECT s.amount, s.n, t.c FROM s JOIN t ON s.amount = t.pay) SELECT c, SUM(n) AS n FROM u GROUP BY c""",
     ),
     "tidy_projections": (
         "SELECT region AS r, c + 1 AS d FROM (SELECT region, c FROM (SELECT region, COUNT(*) AS c FROM sales GROUP BY region))",

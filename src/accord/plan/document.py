@@ -47,7 +47,9 @@ def _step(node: Node) -> dict[str, Any]:
     if isinstance(node, Join):
         return {"step": name, "kind": node.kind, "on": [list(pair) for pair in node.on], **_secret_join(node)}
     if isinstance(node, Aggregate):
-        return {"step": name, "keys": list(node.keys), "aggregates": [[column, _aggregate(one)] for column, one in node.aggregates]}
+        made = [[column, _aggregate(one)] for column, one in node.aggregates]
+        secret = {"telling": list(node.telling), "groups_max": node.groups_max} if node.telling else {}
+        return {"step": name, "keys": list(node.keys), "aggregates": made, **secret}
     if isinstance(node, Sort):
         return {"step": name, "keys": [[key, descending] for key, descending in node.keys]}
     if isinstance(node, Window):

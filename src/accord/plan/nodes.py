@@ -195,11 +195,17 @@ class Join(Node):
 
 @dataclass(frozen=True)
 class Aggregate(Node):
-    """One row for each combination of the keys' values that has rows (one row in all where there are no keys)."""
+    """One row for each combination of the keys' values that has rows (one row in all where there are no keys).
+
+    Placement fills in for secret keys: `telling`, those from which the others follow, and `groups_max`, the most groups that there can be,
+    0 for as many as rows.
+    """
 
     input: Node
     keys: tuple[str, ...]
     aggregates: tuple[tuple[str, AggregateCall], ...]
+    telling: tuple[str, ...] = ()
+    groups_max: int = 0
 
     def __post_init__(self) -> None:
         self.input.require(frozenset(self.keys))

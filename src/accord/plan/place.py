@@ -17,6 +17,7 @@ from accord.plan.push_columns import push_columns, require_local_functions
 from accord.plan.push_filters import push_filters
 from accord.plan.share import share_inputs
 from accord.plan.tidy import tidy_projections
+from accord.plan.trim import trim_secret_steps
 
 Rule = Callable[[Node, Catalog], Node]
 
@@ -31,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     fold_publics,
     tidy_projections,
     share_inputs,
+    trim_secret_steps,
 )
 """Each keeps names, order and types of the columns, and the rows; `verify` checks the first after each, tests the second."""
 

@@ -17,7 +17,7 @@ def prune_columns(node: Node, _: Catalog) -> Node:
     """Columns that no step above reads are left out; what is shared is exactly what is read."""
     needs: dict[int, Names] = {id(node): _names(node)}
     for one in reversed(list(walk(node))):
-        for below, wanted in zip(one.inputs, _wanted(one, needs[id(one)]), strict=True):
+        for below, wanted in zip(one.inputs, read_of_inputs(one, needs[id(one)]), strict=True):
             needs[id(below)] = needs.get(id(below), frozenset()) | wanted
     return _Prune(needs).pruned(node)
 
@@ -26,7 +26,7 @@ def _names(node: Node) -> Names:
     return frozenset(one.name for one in node.fields)
 
 
-def _wanted(node: Node, needed: Names) -> tuple[Names, ...]:
+def read_of_inputs(node: Node, needed: Names) -> tuple[Names, ...]:
     """What a node whose columns `needed` are read reads of each input."""
     if isinstance(node, Filter):
         return (needed | columns_of(node.predicate),)

@@ -83,7 +83,7 @@ class _Grouping:
     async def arranged(self) -> Orders:
         """The sorts: by each argument whose order matters; the first one brings the keys and what is summed along. None: the first."""
         me, rows = self.me, self.table.rows
-        columns: list[Column] = [self.table.columns[name] for name in self.node.keys]
+        columns: list[Column] = [self.table.columns[name] for name in self.node.telling or self.node.keys]
         (key,) = await shortened(me.step("hash"), [await equal_key(me.step("key"), columns, rows)])
         if key.width == 0:
             key = constant_plane(me, False, rows)
@@ -131,7 +131,7 @@ class _Grouping:
         sums = await together(*(self._summand(me.step(f"number.{at}"), one, moved, orders) for at, one in enumerate(names)))
         carried = [part for one in keys for part in _parts(me, one, self.table.rows)]
         groups, chosen = await together(group_rows(me.step("groups"), first.rows, sums, carried), self._chosen(me.step("chosen"), orders))
-        stop = min(self.table.rows, prod(_values(one.type) for one in self.keys))
+        stop = min(self.table.rows, self.node.groups_max or self.table.rows, prod(_values(one.type) for one in self.keys))
         totals = {name: one[:stop] for name, one in zip(names, groups.sums, strict=True)}
         there = rows_between(groups.present, 0, stop)
         lasts: list[Any] = [rows_between(one, 0, stop) for one in groups.lasts]

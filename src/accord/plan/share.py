@@ -15,6 +15,7 @@ from accord.base.canonical import digest
 from accord.base.limits import DOMAIN_CELLS_MAX, NAME_CHARACTERS_MAX
 from accord.base.names import fresh_name
 from accord.plan.catalog import Catalog
+from accord.plan.dependence import telling, values_max
 from accord.plan.expression import ColumnRef, Expression, columns_of
 from accord.plan.facts import grid_keys, has_domain, owner_columns, owners_of, renamed, rows_max, table_info, tables_of, with_inputs
 from accord.plan.local_sql import local_sql
@@ -221,7 +222,12 @@ class _Share:
                 made[id(one)] = self._stub(one, forms[id(one)]) if stubs else self._shared(forms[id(one)])
                 continue
             new = with_inputs(one, tuple(made[id(below)] for below in one.inputs))
-            made[id(one)] = self._matched(one, new) if isinstance(one, Join) and isinstance(new, Join) and not new.is_public else new
+            if isinstance(one, Join) and isinstance(new, Join) and not new.is_public:
+                new = self._matched(one, new)
+            elif isinstance(one, Aggregate) and isinstance(new, Aggregate) and new.keys and not new.is_public:
+                told = telling(one.input, one.keys, self.catalog)
+                new = replace(new, telling=told, groups_max=values_max(one.input, frozenset(told), self.catalog))
+            made[id(one)] = new
         return made
 
     def _matched(self, before: Join, after: Join) -> Join:
