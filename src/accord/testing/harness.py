@@ -25,6 +25,9 @@ from accord.testing.three_ways import Asker, Question, assert_same
 SEEDS_A_WORLD = 10
 """So many questions are asked of one world."""
 
+WRONG = (AccordError, AssertionError, ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What an answer that goes wrong can raise."""
+
 
 @dataclass
 class Tally:
@@ -81,7 +84,7 @@ def ask(seed: int, chance: Callable[[str], Chance], tally: Tally) -> None:
             tally.refused[error.rule or error.what] += 1
             return
         tally.rows += check(question, seed)
-    except Exception as error:
+    except WRONG as error:
         raise _failed(seed, query, asker.world, error) from error
     tally.answered += 1
     tally.constructs.update({name for name, count in queries.counts.items() if count})
@@ -154,7 +157,7 @@ def _failure(query: Query, world: RandomWorld, seed: int) -> Exception | None:
         except AccordError:
             return None
         check(question, seed)
-    except Exception as error:  # noqa: BLE001
+    except WRONG as error:
         return error
     finally:
         asker.close()

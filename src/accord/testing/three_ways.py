@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from accord.base.errors import Refused
+from accord.base.errors import OurFault, Refused
 from accord.data.encode import encode, text_bytes
 from accord.data.publics import PublicTable, load_public
-from accord.data.read import connect
+from accord.data.read import connect, first_line
 from accord.frame.exact import exact_sql
 from accord.frame.oracle import local_field
 from accord.frame.sql import parse, tree_to_plan
@@ -80,7 +80,12 @@ class Asker:
 
 
 def _answer(connection: DuckDBPyConnection, sql: str, node: Node) -> Table:
-    relation = encode(connection, "an answer", sql, tuple(map(local_field, node.fields)))
+    import duckdb
+
+    try:
+        relation = encode(connection, "an answer", sql, tuple(map(local_field, node.fields)))
+    except duckdb.Error as error:
+        raise OurFault(f"DuckDB takes no {sql!r}: {first_line(error)}") from error
     return Table({one.name: Plain(relation.values[one.name], relation.nulls[one.name]) for one in node.fields}, relation.rows)
 
 
