@@ -20,6 +20,7 @@ QUESTIONS = [
     "SELECT s.region, s.amount, t.pay FROM sales s JOIN staff t ON s.region = t.region",
     "SELECT a.region, t.pay FROM area a LEFT JOIN staff t ON a.region = t.region",
     "SELECT s.shop, p.weight FROM sales s LEFT JOIN shipped p ON s.shop = p.shop",
+    "SELECT p.weight, s.amount FROM shipped p LEFT JOIN sales s ON s.shop = p.shop AND s.n = p.n",
     "SELECT a.region, b.rank FROM area a CROSS JOIN area b WHERE b.rank >= 2",
     "SELECT shop, weight FROM shipped WHERE n >= 1",
     "SELECT shop, weight FROM shipped WHERE n = 1",
@@ -51,3 +52,10 @@ def test_the_bound_is_reached() -> None:
         node = next(one for one in walk(to_plan(f"SELECT * FROM {table}", CATALOG)) if isinstance(one, Scan))
         assert rows_max(node, frozenset(keys), CATALOG) == bound
         assert rows_max(node, frozenset(keys), CATALOG, "b") <= bound
+
+
+def test_a_left_join_to_the_many_has_a_row_for_each_of_them_at_most() -> None:
+    """And one for each that has none: the left side's key is unique."""
+    node = to_plan("SELECT p.weight, s.amount FROM shipped p LEFT JOIN sales s ON s.shop = p.shop AND s.n = p.n", CATALOG)
+    (shipped,) = (rows_max(one, frozenset(), CATALOG) for one in walk(node) if isinstance(one, Scan) and one.table == "shipped")
+    assert rows_max(node, frozenset(), CATALOG) == shipped + 28

@@ -183,9 +183,8 @@ def _join_rows(node: Join, keys: Keys, catalog: Catalog, owner: str | None) -> i
     from_right = (keys & rights) | {right for left, right in node.on if left in keys and node.kind in ("inner", "left")}
     each_left = rows_max(node.left, from_left, catalog, owner)
     matches = rows_max(node.right, from_right | {right for _, right in node.on}, catalog, owner)
-    if node.kind == "left":
-        return each_left * max(matches, 1)
-    if node.kind not in ("inner", "cross"):
+    if node.kind not in ("inner", "cross", "left"):
         return each_left * max(matches, 1) + rows_max(node.right, keys & rights, catalog, owner)
     each_right = rows_max(node.right, from_right, catalog, owner)
-    return min(each_left * matches, each_right * rows_max(node.left, from_left | {left for left, _ in node.on}, catalog, owner))
+    pairs = each_right * rows_max(node.left, from_left | {left for left, _ in node.on}, catalog, owner)
+    return min(each_left * max(matches, 1), each_left + pairs) if node.kind == "left" else min(each_left * matches, pairs)
