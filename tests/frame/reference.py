@@ -29,8 +29,8 @@ The examples ask two owners' tables, `sales` (three owners; `shop` says whose a 
   2^62 is refused before it starts. `LEAST(x, a maximum)` bounds a value where you know better, and so does a declared unique key.
 - NULL means what SQL says: three-valued logic, aggregates pass over it, NULL joins nothing.
 - Group keys, join columns and `ORDER BY` columns are public or secret. Public ones lie on a grid of all values that could occur, which
-  costs no sorting: categories, truth values, and integers, decimals or dates of at most 10 000 values, never NULL; which of them do occur stays
-  secret. All others are secret, and servers sort by them without learning anything but how many rows there could be.
+  costs no sorting: categories, truth values, and integers, decimals or dates of at most 10 000 values, never NULL; which of them do occur
+  stays secret. All others are secret, and servers sort by them without learning anything but how many rows there could be.
 - Rows of owners never leave them in the clear. What one owner can do alone (filter, derive, group) runs at the owner, in its DuckDB.
 - Names do not depend on upper and lower case; a release's columns are named in lower case.
 - `:name` stands for a parameter of the release, such as `:recipient`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -9,7 +10,7 @@ from sqlglot import exp
 from accord.base.errors import Refused
 from accord.plan.expression import Expression
 from accord.plan.types import DATE, Type
-from accord.plan.typing import call, cast, integer
+from accord.plan.typing import call, cast, day, integer
 
 if TYPE_CHECKING:
     from accord.frame.expressions import Expressions, Translation
@@ -24,33 +25,33 @@ def is_interval(node: exp.Expr) -> bool:
     return isinstance(node.unnest(), exp.Interval)
 
 
-def moved(into: Expressions, day: exp.Expr, interval: exp.Expr, sign: int) -> Expression:
+def moved(into: Expressions, start: exp.Expr, interval: exp.Expr, sign: int) -> Expression:
     """A date some days, weeks, months or years later (sign 1) or earlier (−1)."""
     node = interval.unnest()
     number = node.this.unnest() if isinstance(node, exp.Interval) and node.this else None
-    unit = node.args["unit"].name.upper() if isinstance(node, exp.Interval) and node.args.get("unit") else ""
+    unit = str(node.args.get("unit") or "").upper()
     negative = isinstance(number, exp.Neg)
     digits = number.this.name if isinstance(number, exp.Neg) else number.name if isinstance(number, exp.Literal) else ""
     if not digits.lstrip("-").isdigit() or unit not in DAYS | MONTHS:
         rule = "a whole number of days, weeks, months, quarters or years"
         raise Refused("this INTERVAL is not supported", rule=rule, do="write it as INTERVAL 3 MONTH")
     count = sign * int(digits) * (-1 if negative else 1)
-    start = into.translate(day)
+    before = into.translate(start)
     if unit in DAYS:
-        return call("add", start, integer(count * DAYS[unit]))
-    return call("add_months", start, integer(count * MONTHS[unit]))
+        return call("add", before, integer(count * DAYS[unit]))
+    return call("add_months", before, integer(count * MONTHS[unit]))
 
 
 def _extract(into: Expressions, node: exp.Extract) -> Expression:
     return _part(node.name.lower(), into.translate(node.expression))
 
 
-def _part(part: str, day: Expression) -> Expression:
+def _part(part: str, of: Expression) -> Expression:
     if part not in PARTS:
         raise Refused(
             f"{part.upper()} of a date is not supported", rule=", ".join(one.upper() for one in PARTS), do="subtract two dates for days"
         )
-    return call(part, day)
+    return call(part, of)
 
 
 def _single(part: str) -> Translation:
@@ -61,6 +62,15 @@ def _date(into: Expressions, node: exp.Expr) -> Expression:
     if not (isinstance(node.this, exp.Literal) and node.this.is_string):
         raise Refused("DATE of something else than a constant", do="write it as DATE '2024-12-31'")
     return cast(into.translate(node.this), Type(DATE))
+
+
+def _of_parts(_: Expressions, node: exp.DateFromParts) -> Expression:
+    """MAKE_DATE(2024, 12, 31)."""
+    parts = [node.args[name] for name in ("year", "month", "day")]
+    try:
+        return day(date(*(int(one.this) for one in parts)))
+    except (TypeError, ValueError):
+        raise Refused("MAKE_DATE of something else than a date's constants", do="write it as DATE '2024-12-31'") from None
 
 
 def _difference(into: Expressions, node: exp.DateDiff) -> Expression:
@@ -75,13 +85,14 @@ def _first_day(into: Expressions, node: exp.TimestampTrunc | exp.DateTrunc) -> E
     if node.args["unit"].name.upper() != "MONTH":
         do = "group by YEAR(day) and QUARTER(day), or DATE_TRUNC('month', day)"
         raise Refused("DATE_TRUNC to something else than a month is not supported", do=do)
-    day = into.translate(node.this)
-    return call("subtract", day, call("subtract", call("day", day), integer(1)))
+    of = into.translate(node.this)
+    return call("subtract", of, call("subtract", call("day", of), integer(1)))
 
 
 DATES: dict[type[Any], Translation] = {
     exp.Date: _date,
     exp.TsOrDsToDate: _date,
+    exp.DateFromParts: _of_parts,
     exp.Extract: _extract,
     exp.Year: _single("year"),
     exp.Quarter: _single("quarter"),

@@ -106,7 +106,7 @@ def _accepted(node: exp.Expr) -> Translation | None:
 
 def refusal(node: exp.Expr) -> Refused:
     """The refusal of a construct, with the nearest form."""
-    node = node.this if isinstance(node, exp.IgnoreNulls) else node
+    node = node.this if isinstance(node, exp.IgnoreNulls | exp.Filter) else node
     for kind, (what, nearest) in NEAREST.items():
         if isinstance(node, kind):
             return Refused(f"{what} is not supported", do=nearest)
@@ -341,6 +341,8 @@ NEAREST: dict[type[Any], tuple[str, str]] = {
     exp.SimilarTo: ("SIMILAR TO", "use LIKE, STARTS_WITH or CONTAINS"),
     exp.NullSafeEQ: ("IS NOT DISTINCT FROM", "write a = b OR (a IS NULL AND b IS NULL)"),
     exp.NullSafeNEQ: ("IS DISTINCT FROM", "write a <> b OR (a IS NULL) <> (b IS NULL)"),
+    exp.ArraySlice: ("ARRAY_SLICE", "SUBSTRING(x, start, length), in Ibis x.substr(start, length)"),
+    exp.Bracket: ("an element or a slice in brackets", "SUBSTRING(x, start, length)"),
     exp.Tuple: ("a row of several columns here", "write one condition for each column, or GROUP BY them in a subquery"),
     exp.Interval: ("an INTERVAL here", "add it to a date, as in day + INTERVAL 3 MONTH"),
     exp.CurrentDate: ("CURRENT_DATE", "write the date as a constant, or as a parameter: a study gives the same answer every day"),
