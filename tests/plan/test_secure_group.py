@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from accord.plan.expression import AggregateCall
@@ -68,3 +70,14 @@ def test_computed_arguments(seed: int) -> None:
     node = chosen(held("a"))
     argument = call("case", call("gt", column(node.field("price")), integer(20)), column(node.field("x")), column(node.field("id")))
     assert_same_rows(Aggregate(node, ("day",), (("s", aggregate("sum", argument, 24)), ("m", aggregate("max", argument, 24)))), seed)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("keys", [(), ("day",)], ids=("all", "day"))
+def test_truths_over_public_groups(keys: tuple[str, ...], seed: int) -> None:
+    """Which rows could form a group is known to all, whether they are there is not."""
+    public = tuple(replace(one, public=one.name == "day") for one in held("a").columns)
+    laid_out = replace(held("a", rows=6), keys=(("day", (19_000, 19_001, 19_002)),), columns=public)
+    for node in (laid_out, chosen(laid_out)):
+        wanted = calls(node, ("bool_and", "ok"), ("bool_or", "ok"), ("bool_and", "sure"), ("bool_or", "sure"), keyed=bool(keys))
+        assert_same_rows(Aggregate(node, keys, wanted), seed)

@@ -23,12 +23,12 @@ from accord.plan.expression import AggregateCall, Expression
 from accord.plan.nodes import Aggregate
 from accord.plan.secure_calls import bit_to_ring, dot, maximum, minimum, multiply
 from accord.plan.secure_expression import compute
-from accord.plan.secure_flags import Flag, both, negation
+from accord.plan.secure_flags import Flag, as_bits, both, negation
 from accord.plan.secure_flow import Step, flow
 from accord.plan.secure_quotient import Range
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable, join_bits, take_flag, take_secret
 from accord.plan.secure_values import Amount, add, scaled, shared, subtract
-from accord.plan.types import Type
+from accord.plan.types import BOOL, Type
 from accord.wire.exchange import Protocol
 
 Rows = NDArray[np.intp]
@@ -85,7 +85,9 @@ def group(keys: Sequence[PublicColumn], rows: int) -> tuple[Rows, Groups]:
     return order, Groups(np.flatnonzero(changes), rows)
 
 
-def _column(me: Party, type: Type, value: Amount, null: Flag) -> Column:
+def _column(me: Party, type: Type, value: Any, null: Flag) -> Column:
+    if type.kind == BOOL and (isinstance(value, Bits) or isinstance(null, Bits)):
+        return SecretColumn(type, as_bits(me, value, value.rows if isinstance(value, Bits) else len(value)), null)
     if isinstance(value, Share) or isinstance(null, Bits):
         return SecretColumn(type, shared(me, value), null, clean=True)
     nulls = np.full(len(value), null) if isinstance(null, bool) else null
@@ -140,12 +142,23 @@ class _Work:
         argument, who = call.argument, self.who(call.argument)
         if call.function == "count":
             return self.step(("counted", who), (self.count(who),), _output)
-        if argument is None or call.function not in ("sum", "min", "max"):
-            raise OurFault(f"{call.function} in a plan to be run on shares", rule="sum, count, min and max")
+        if argument is None or call.function not in ("sum", "min", "max", "bool_and", "bool_or"):
+            raise OurFault(f"{call.function} over public groups", rule="sum, count, min, max, bool_and and bool_or")
+        if call.function in ("bool_and", "bool_or"):
+            return self._truth(call, argument)
         if call.function == "sum":
             some = (self.any(who),) if call.type.nullable else ()
             return self.step(("summed", argument, call.type.nullable), (self.sum(argument), *some), _output)
         return self._extreme(call, argument)
+
+    def _truth(self, call: AggregateCall, argument: Expression) -> int:
+        """Whether some row that takes part is true; whether none is false. NULL where none takes part."""
+        who, column, is_or = self.who(argument), self.columns[argument], call.function == "bool_or"
+        found = self.step(
+            ("truth", argument, is_or), (self.present(who),), lambda me, present: _found(me, present, column, is_or, self.groups)
+        )
+        some = (self.any(who),) if call.type.nullable else ()
+        return self.step((call.function, argument, call.type.nullable), (found, *some), _known_truth if is_or else _known_none)
 
     def _extreme(self, call: AggregateCall, argument: Expression) -> int:
         who = self.who(argument)
@@ -167,6 +180,25 @@ async def _present(me: Party, valid: Flag, column: Column | None) -> Flag:
 
 async def _output(me: Party, value: Amount, some: Flag = True) -> tuple[Amount, Flag]:
     """A value that is NULL in groups without a row that takes part."""
+    return value, negation(me, some)
+
+
+async def _found(me: Party, present: Flag, column: Column, is_or: bool, groups: Groups) -> Flag:
+    """Whether some row that takes part in a group is true (`is_or`), or is false."""
+    value: Any = column.value if isinstance(column, SecretColumn) else column.values != 0
+    (counts,) = await both(me.step("counts"), (present, value if is_or else negation(me, value)))
+    if isinstance(counts, bool):
+        return np.full(len(groups), counts)
+    return await any_in_groups(me.step("some"), counts, groups)
+
+
+async def _known_truth(me: Party, found: Flag, some: Flag = True) -> tuple[Flag, Flag]:
+    return found, negation(me, some)
+
+
+async def _known_none(me: Party, found: Flag, some: Flag = True) -> tuple[Flag, Flag]:
+    """True where none is false and some row takes part."""
+    (value,) = await both(me, (negation(me, found), some))
     return value, negation(me, some)
 
 
