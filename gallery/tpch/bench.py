@@ -44,23 +44,33 @@ class Result:
         return {**facts, "refused": self.refused} if self.refused else facts
 
 
-def run(queries: Sequence[str], scale: float, data: Mapping[str, Path], folder: Path, runtime: str, progress: Progress) -> Iterator[Result]:
+@dataclass(frozen=True)
+class Setting:
+    """What all questions of a run have in common. `apart`: each table has an owner of its own."""
+
+    scale: float
+    data: Mapping[str, Path]
+    runtime: str
+    apart: bool = False
+
+
+def run(queries: Sequence[str], setting: Setting, folder: Path, progress: Progress) -> Iterator[Result]:
     """Each question's result as it is there; the studies stand in `folder`."""
     for query in queries:
         try:
-            yield _run(query, scale, data, folder / query.lower(), runtime, progress)
+            yield _run(query, setting, folder / query.lower(), progress)
         except AccordError as error:
             yield Result(query, refused=str(error))
 
 
-def _run(query: str, scale: float, data: Mapping[str, Path], folder: Path, runtime: str, progress: Progress) -> Result:
-    session = one_table.prepare(study.document(query, scale), study.files(data, query, scale), folder)
-    outcome, table = one_table.run(session, runtime, study.ASKER, progress)
+def _run(query: str, setting: Setting, folder: Path, progress: Progress) -> Result:
+    files = study.files(setting.data, query, setting.scale, setting.apart)
+    session = one_table.prepare(study.document(query, setting.scale, setting.apart), files, folder)
+    outcome, table = one_table.run(session, setting.runtime, study.ASKER, progress)
     (expected,) = session.tables(study.ASKER, session.run("clear:", progress)).values()
     rows = table.rows()
-    return Result(
-        query, is_same(rows, expected.rows(), order_of(query)), outcome.seconds, outcome.rounds, outcome.bytes_per_server, len(rows)
-    )
+    is_right = is_same(rows, expected.rows(), order_of(query))
+    return Result(query, is_right, outcome.seconds, outcome.rounds, outcome.bytes_per_server, len(rows))
 
 
 def order_of(query: str) -> tuple[str, ...]:

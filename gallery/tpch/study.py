@@ -24,13 +24,21 @@ def sql_of(query: str) -> str:
     return (_FOLDER / f"{query}.sql").read_text(encoding="utf-8")
 
 
-def used(query: str, scale: float) -> dict[str, Table]:
-    """The tables that a question names, with the columns that it names; every column's name tells its table."""
+def used(query: str, scale: float, apart: bool = False) -> dict[str, Table]:
+    """The tables that a question names, with the columns that it names; every column's name tells its table.
+
+    `apart`: each table has an owner of its own, named as the table is, so that every join crosses owners.
+    """
     tree = sqlglot.parse_one(sql_of(query), dialect="duckdb")
     named = {table.name for table in tree.find_all(exp.Table)}
     columns = {column.name for column in tree.find_all(exp.Column)}
     return {
-        name: Table(one.owner, one.rows_max, _kept_key(one, columns), {key: toml for key, toml in one.columns.items() if key in columns})
+        name: Table(
+            name if apart else one.owner,
+            one.rows_max,
+            _kept_key(one, columns),
+            {key: toml for key, toml in one.columns.items() if key in columns},
+        )
         for name, one in tables(scale).items()
         if name in named
     }
@@ -41,9 +49,9 @@ def _kept_key(table: Table, columns: set[str]) -> tuple[str, ...]:
     return table.unique if set(table.unique) <= columns else ()
 
 
-def document(query: str, scale: float) -> str:
+def document(query: str, scale: float, apart: bool = False) -> str:
     """The text of a question's `study.toml`."""
-    blocks = [_head(query), *(_table(name, one) for name, one in used(query, scale).items()), _release(query)]
+    blocks = [_head(query), *(_table(name, one) for name, one in used(query, scale, apart).items()), _release(query)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -80,9 +88,9 @@ def _release(query: str) -> str:
     )
 
 
-def files(data: Mapping[str, Path], query: str, scale: float) -> dict[str, dict[str, Path]]:
+def files(data: Mapping[str, Path], query: str, scale: float, apart: bool = False) -> dict[str, dict[str, Path]]:
     """Whose files a question reads: party to table to file."""
     held: dict[str, dict[str, Path]] = {}
-    for name, table in used(query, scale).items():
+    for name, table in used(query, scale, apart).items():
         held.setdefault(table.owner, {})[name] = data[name]
     return held

@@ -68,15 +68,22 @@ def test_the_declarations_hold_the_rows(made, tmp_path):
 
 def test_answers_are_those_of_duckdb(made, tmp_path):
     """One owner alone; joins of two owners; a subquery, an anti join and texts."""
-    results = list(bench.run(["Q1", "Q4", "Q22"], SCALE, made, tmp_path, "sim:", lambda _: None))
+    results = list(bench.run(["Q1", "Q4", "Q22"], bench.Setting(SCALE, made, "sim:"), tmp_path, lambda _: None))
     assert [(one.query, one.matches_oracle, one.rows) for one in results] == [("Q1", True, 4), ("Q4", True, 5), ("Q22", True, 7)]
     assert all(one.rounds and one.bytes_per_server and not one.refused for one in results)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("query", ["Q13", "Q15", "Q22"])
+def test_questions_of_one_owner_are_answered_of_several(made, tmp_path, query):
+    (result,) = bench.run([query], bench.Setting(SCALE, made, "sim:", apart=True), tmp_path, lambda _: None)
+    assert result.matches_oracle and result.rounds > 6, result
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("query", study.QUERIES)
 def test_every_answer_is_that_of_duckdb(made, tmp_path, query):
-    (result,) = bench.run([query], SCALE, made, tmp_path, "sim:", lambda _: None)
+    (result,) = bench.run([query], bench.Setting(SCALE, made, "sim:"), tmp_path, lambda _: None)
     assert result.matches_oracle and not result.refused, result
 
 

@@ -24,7 +24,7 @@ class Result(Protocol):
         """Plain facts: `query`, `matches_oracle`, `seconds`, `rounds`, `bytes_per_server`, `rows`, and `refused` where it was."""
 
 
-def tpch(scale: float, queries: str, runtime: str, data: Path | None, as_json: bool) -> int:
+def tpch(scale: float, queries: str, runtime: str, data: Path | None, apart: bool, as_json: bool) -> int:
     """Run questions of TPC-H, telling each as it is done. Returns 0 where every answer is DuckDB's."""
     study, bench, generator = (module("tpch", name) for name in ("study", "bench", "data"))
     if not SCALE_MIN <= scale <= SCALE_MAX:
@@ -34,14 +34,15 @@ def tpch(scale: float, queries: str, runtime: str, data: Path | None, as_json: b
         study.sql_of(query)
     folder = fresh_folder("tpch")
     files = generator.given(data) if data else generator.make(folder / "data", scale)
+    setting = bench.Setting(scale, files, runtime, apart)
     results: list[Result] = []
     for query in chosen:
         with Phases(quiet=as_json) as progress:
-            (result,) = bench.run([query], scale, files, folder, runtime, progress)
+            (result,) = bench.run([query], setting, folder, progress)
         results.append(result)
         _tell(result, len(results), len(chosen))
     if as_json:
-        print(json.dumps({"results": [one.json() for one in results], "scale": scale, "runtime": runtime}))
+        print(json.dumps({"results": [one.json() for one in results], "scale": scale, "runtime": runtime, "apart": apart}))
     else:
         _print(results)
     return 0 if all(one.matches_oracle for one in results) else 1

@@ -186,12 +186,13 @@ def bench_tpch(
     queries: Annotated[str, typer.Option(metavar="Q1,Q6,…", help="Default: all 22.", show_default=False)] = "",
     runtime: Annotated[str, typer.Option(metavar="clear:|sim:|local:", help="Where it runs.")] = "local:",
     data: Annotated[Path | None, typer.Option(metavar="FOLDER", help="The tables' files; default: made.", show_default=False)] = None,
+    apart: Annotated[bool, typer.Option("--apart", help="Each table has an owner of its own: every join crosses owners.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end, and progress on stderr alone.")] = False,
 ) -> int:
     """TPC-H over three owners: a suppliers' side, a customers' side, a registry of nations and parts."""
     from accord.cli import bench as command
 
-    return command.tpch(sf, queries, runtime, data, json)
+    return command.tpch(sf, queries, runtime, data, apart, json)
 
 
 @app.command(rich_help_panel=SHOW)
