@@ -20,6 +20,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
         "SELECT double FROM (SELECT n * 2 AS double, region FROM sales) WHERE double > 2 AND region = 'north'",
         "WITH s AS (SELECT region, n FROM sales) SELECT a.n FROM s a JOIN s b USING (region) WHERE a.n > 2",
     ),
+    "fold_constants": ("SELECT n FROM sales WHERE n < 9 AND amount > 1 + 1 AND (n > 5 OR region = 'north')",),
     "order_joins": (
         """SELECT s.amount, t.pay FROM sales s JOIN (SELECT region, MAX(pay) AS pay FROM staff GROUP BY region) t USING (region)
         JOIN shipped p ON s.shop = p.shop AND s.n = p.n""",

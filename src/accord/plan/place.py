@@ -8,6 +8,7 @@ from accord.base.errors import OurFault
 from accord.plan.catalog import Catalog
 from accord.plan.demands import require_secure
 from accord.plan.facts import walk
+from accord.plan.fold_constants import fold_constants
 from accord.plan.lift import lift_to_owners
 from accord.plan.nodes import Local, Node, Scan, Several
 from accord.plan.order_joins import order_joins
@@ -25,6 +26,7 @@ Trace = Callable[[str, Node], None]
 
 RULES: tuple[Rule, ...] = (
     push_filters,
+    fold_constants,
     order_joins,
     lift_to_owners,
     push_columns,

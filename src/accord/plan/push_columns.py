@@ -15,6 +15,7 @@ from accord.plan.catalog import Catalog
 from accord.plan.evaluate import Plain, evaluate
 from accord.plan.expression import LOCAL_FUNCTIONS, Call, ColumnRef, Expression, Literal, columns_of
 from accord.plan.facts import walk, with_inputs
+from accord.plan.fold_constants import folded
 from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Limit, Local, Node, Project, Several, Sort, Window
 from accord.plan.rewrite import expressions_of, functions_of, is_public, substituted, with_expressions
 from accord.plan.types import TEXT, Type
@@ -110,7 +111,7 @@ class _Columns:
         if isinstance(node, Filter | Sort | Limit):
             return ((node.input, expression),)
         if isinstance(node, Project):
-            return ((node.input, substituted(expression, dict(node.columns))),)
+            return ((node.input, folded(substituted(expression, dict(node.columns)))),)
         if isinstance(node, Window):
             own = columns_of(expression) <= {one.name for one in node.input.fields}
             return ((node.input, expression),) if own else None
@@ -132,7 +133,9 @@ class _Columns:
         if isinstance(node, Local) or is_public(node):
             return True
         places = self._place(node, expression)
-        return places is not None and all(isinstance(one, Call) and self._lands(below, one) for below, one in places)
+        return places is not None and all(
+            not columns_of(one) or (isinstance(one, Call) and self._lands(below, one)) for below, one in places
+        )
 
     def _asked(self, node: Node, expression: Expression) -> str:
         """The name of a node's column that is the expression, which is made where it is not there."""
@@ -143,7 +146,7 @@ class _Columns:
             return self._made(node, expression, ())
         places = self._place(node, expression)
         assert places is not None
-        names = tuple(self._asked(below, one) for below, one in places)
+        names = tuple(self._asked(below, one) for below, one in places if columns_of(one))
         if isinstance(node, Project | Concatenate):
             return self._made(node, expression, names)
         added[expression] = (names[0], names)
@@ -175,11 +178,16 @@ class _Columns:
         inputs = tuple(self._rebuilt(one) for one in node.inputs)
         made = with_expressions(node, self.settled.get(id(node), {}), inputs)
         if isinstance(made, Project) and added:
-            passed = ((name, column(inputs[0].field(below))) for name, (below,) in added.values())
+            passed = ((name, self._passed(node, one, inputs[0], below)) for one, (name, below) in added.items())
             return Project(inputs[0], (*made.columns, *passed))
         if isinstance(made, Aggregate) and id(node) in self.keys:
             return replace(made, keys=(*made.keys, *dict.fromkeys(self.keys[id(node)])))
         return made
+
+    def _passed(self, node: Node, expression: Expression, below: Node, names: tuple[str, ...]) -> Expression:
+        """What a projection passes on: a column that was made below, or a constant."""
+        ((_, asked),) = self._place(node, expression) or ()
+        return column(below.field(names[0])) if names else asked
 
     def _exactly(self, node: Node) -> Node:
         """The node with the columns that it had, and no others."""
