@@ -33,7 +33,8 @@ from accord.base.limits import (
 from accord.wire.attempts import Attempts
 from accord.wire.frame import PREFIX_BYTES, Inward, Kind, Outward, stopped
 from accord.wire.handshake import Binding, Handshake
-from accord.wire.tcp_links import Incoming, Links, Outgoing, drive
+from accord.wire.tcp_boxes import Incoming, Outgoing
+from accord.wire.tcp_links import Links, drive
 from accord.wire.tls import Identity, client_context, fingerprint, server_context
 
 __all__ = ["Links", "address_of", "adopt", "connect", "drive", "listen"]

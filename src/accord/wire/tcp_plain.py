@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from accord.base.limits import CONNECT_TIMEOUT_SECONDS, SERVERS
 from accord.wire.frame import Inward, Outward
-from accord.wire.tcp_links import Incoming, Links, Outgoing
+from accord.wire.tcp_boxes import Incoming, Outgoing
+from accord.wire.tcp_links import Links
 
 
 def connect_plain(index: int, addresses: Sequence[tuple[str, int]], listener: socket.socket) -> Links:
