@@ -37,6 +37,8 @@ def main() -> int:
         found = far_results()
         print(json.dumps({"results": found}, indent=2) if given.json else far_table(found))
         return 0
+    if given.only and not {*given.only} <= {case.name for case in SUITES[given.what].cases}:
+        parser.error(f"--only: {given.what} has {', '.join(case.name for case in SUITES[given.what].cases)}")
     suite, measure = SUITES[given.what], relational.measure if given.what == "relational" else mpc.measure
     cases = [case for case in suite.cases if (case.name in given.only if given.only else given.slow or not case.slow)]
     orders = [Order(case, rows, given.repeats) for case in cases for rows in given.rows or [case.rows]]

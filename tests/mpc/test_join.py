@@ -117,13 +117,16 @@ def test_two_tables_in_one_order(name: str) -> None:
         (arranged,) = await apply(me.step("left"), merged.left_by, [number])
         (before,) = await join.last_left(me.step("before"), merged, [arranged])
         rows = public_column(me, np.arange(merged.rows).astype(np.uint64), Z64)
-        return arranged, before, *await gather(me.step("order"), merged.by, [rows])
+        sums = await join.sums_upto(me.step("sums"), merged.by, [number], merged.right_rows)
+        return arranged, before, *await gather(me.step("order"), merged.by, [rows]), *sums
 
     left, right = EVERY[name]
     declared = cost_of(join.merge, left.rows, right.rows, BITS, LAN).then(cost_of(apply, left.rows, Z64))
     declared = declared.then(cost_of(join.last_left, left.rows, right.rows, Z64)).then(cost_of(gather, left.rows + right.rows, Z64))
+    declared = declared.then(cost_of(join.sums_upto, left.rows, right.rows, Z64))
     ran = run_at_cost(World(1), declared, run, Word(left.key, BITS), Word(right.key, BITS), np.arange(1, left.rows + 1))
-    arranged, before, order = ran.value
+    arranged, before, order, sums = ran.value
+    assert sums.tolist() == TWINS[join.sums_upto](order, [np.arange(1, left.rows + 1)], right.rows)[0].tolist()
     assert order.tolist() == TWINS[join.merge](left.key, right.key)
     assert (arranged - np.uint64(1)).tolist() == [row for row in order.tolist() if row < left.rows]
     assert before.tolist() == [0 if one is None else one + 1 for one in TWINS[join.last_left](left.key, right.key)]

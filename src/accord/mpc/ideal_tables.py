@@ -113,6 +113,12 @@ def last_left(left_key: Key, right_key: Key) -> list[int | None]:
     return join_as_of([0] * len(left_key), left_key, every, [0] * len(right_key), right_key, np.ones(len(right_key), bool))
 
 
+def sums_upto(order: Key, columns: Sequence[Column], right_rows: int) -> list[Column]:
+    """Given the order of the rows of both tables."""
+    left, place = len(order) - right_rows, np.argsort(order)
+    return [np.array([column[place[:left] < one].sum() for one in place[left:]], column.dtype) for column in columns]
+
+
 def join_pk_fk(left_key: Key, left_valid: Column, right_key: Key, right_valid: Column) -> list[int | None]:
     none = [0] * len(left_key)
     return join_as_of(left_key, none, left_valid, right_key, [0] * len(right_key), right_valid)
@@ -190,6 +196,7 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     join.left_matched: left_matched,
     join.merge: merge,
     join.sums_by_left: sums_by_left,
+    join.sums_upto: sums_upto,
     join_many.count_partners: count_partners,
     join_many.join_many: pairs,
     join_range.count_between: count_between,

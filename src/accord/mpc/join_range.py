@@ -21,11 +21,11 @@ from accord.mpc.cost import Cost, cost_of, costs
 from accord.mpc.expand import expand, sum_bits
 from accord.mpc.group import count_ring
 from accord.mpc.inputs import add_public
-from accord.mpc.join import AnyKind, last_left, last_left_cost, merge, merge_cost, sort_key
+from accord.mpc.join import AnyKind, sort_key, sums_upto, sums_upto_cost
 from accord.mpc.party import Party, Profile
 from accord.mpc.permute import apply, apply_first, apply_first_cost, gather, index_ring
 from accord.mpc.rows import every_row, one_after_other, public_column
-from accord.mpc.scan import keep, keep_cost, running_sums, sums_before
+from accord.mpc.scan import differences, keep, keep_cost, running_sums, sums_before
 from accord.mpc.share import Bits, Secret, Share
 from accord.mpc.shuffle import shuffle_cost
 from accord.mpc.sort import joined_key, order, order_cost
@@ -35,27 +35,26 @@ from accord.mpc.sort import joined_key, order, order_cost
 
 def fetch_cost(rows: int, places: int, profile: Profile, *kinds: AnyKind) -> Cost:
     bits = index_ring(rows).bits
-    return (
-        to_bits_cost(places, bits, profile.adder).then(merge_cost(rows, places, bits, profile)).then(last_left_cost(rows, places, *kinds))
-    )
+    ordered = to_bits_cost(places, bits, profile.adder).then(order_cost(rows + places, bits, profile))
+    return ordered.then(sums_upto_cost(rows, places, *kinds))
 
 
 @costs(fetch_cost)
 async def fetch(me: Party, place: Share, columns: Sequence[Any]) -> list[Any]:
     """Row j of each result is row place[j] of its column: any rows, as often as they are asked for.
 
-    Learns: as `merge`.
-    Opens:  as `merge`.
-    Cost:   as `to_bits` of row numbers, `merge` by them, and `last_left` of the columns. Facts: rows, places, profile, the ring or width of
-            each column.
+    Learns: every server a uniform permutation of rows and places a pass of the sort.
+    Opens:  the shuffled row numbers, once a pass.
+    Cost:   as `to_bits` of row numbers, `order` by them of rows and places, and `sums_upto` of the columns. Facts: rows, places, profile,
+            the ring or width of each column.
     Needs:  0 ≤ place < rows; what stands for other places means nothing.
     """
     rows = columns[0].rows
     bits = index_ring(rows).bits
     numbers = public_bits(me, planes_from_column(np.arange(rows).astype(np.uint64), bits), rows)
     asked = await in_blocks(to_bits, me.step("word"), place, bits=bits)
-    merged = await merge(me.step("merge"), numbers, asked)
-    return await last_left(me.step("rows"), merged, columns)
+    by = await order(me.step("order"), one_after_other([numbers, asked]))
+    return await sums_upto(me.step("rows"), by, [differences(one) for one in columns], place.rows)
 
 
 # ---- points in ranges
@@ -165,7 +164,7 @@ async def join_between(
 
     As `count_between`; a row that is not valid matches nothing.
 
-    Learns: as `count_between`, `expand` and `merge`; every server a uniform permutation of the points.
+    Learns: as `count_between`, `expand` and `fetch`; every server a uniform permutation of the points.
     Opens:  as these; the shuffled places of the points.
     Cost:   as `count_between`; `apply_first` of the points, `expand` of the ranges, and `fetch` of the bound's rows, a sort by row numbers.
             Facts: points, ranges, bits of key and time together, profile, rows_max, the ring or width of each column of points, of ranges.
