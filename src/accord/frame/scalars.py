@@ -18,7 +18,7 @@ from accord.plan.evaluate import Plain, evaluate
 from accord.plan.expression import Expression, Literal
 from accord.plan.facts import rows_max
 from accord.plan.nodes import Aggregate, Filter, Limit, Node, Project
-from accord.plan.types import BOOL, DATE
+from accord.plan.types import BOOL, CATEGORY, DATE
 from accord.plan.typing import NUMBERS, aggregate, call, column, integer
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ def _require_one(query: Query, what: Asked) -> None:
 def _at_most_one(node: Node, name: str) -> Node:
     """One row of a table of at most one: NULL where it has none."""
     field = node.field(name)
-    if field.type.kind not in (*NUMBERS, DATE, BOOL):
-        do = "give numbers, dates or truth values, or JOIN the subquery"
+    if field.type.kind not in (*NUMBERS, DATE, CATEGORY, BOOL):
+        do = "JOIN the subquery on its key"
         raise Refused(f"a {field.type.kind} of a subquery without an aggregate, as a value", do=do)
     function = "bool_or" if field.type.kind == BOOL else "max"
     return Aggregate(node, (), ((name, aggregate(function, column(field), 1, False)),))

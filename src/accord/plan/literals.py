@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from accord.plan.expression import Expression, Literal
+from accord.plan.evaluate import recoding
+from accord.plan.expression import Call, Expression, Literal
 from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, INT, Type
 
 EPOCH = date(1970, 1, 1)
@@ -69,3 +70,21 @@ def width(characters: str) -> int:
 
 def can_be_null(*arguments: Expression) -> bool:
     return any(one.type.nullable for one in arguments)
+
+
+def recoded(argument: Expression, values: tuple[str, ...]) -> Expression:
+    """The category argument with the domain `values`, which has all of its own."""
+    before = argument.type
+    if before.values == values:
+        return argument
+    after = replace(before, low=0, high=len(values) - 1, values=values)
+    if isinstance(argument, Literal):
+        return Literal(after, recoding(before, after)[int(argument.value or 0)])
+    return Call(after, "cast", (argument,))
+
+
+def in_text_order(argument: Expression) -> Expression:
+    """A category recoded so that its codes stand in the order of their texts; anything else as it is."""
+    if argument.type.kind != CATEGORY:
+        return argument
+    return recoded(argument, tuple(sorted(argument.type.values, key=str.encode)))

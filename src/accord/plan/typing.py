@@ -18,7 +18,7 @@ from itertools import product
 
 from accord.base.errors import Refused
 from accord.base.limits import CATEGORY_VALUES_MAX, VALUE_BITS_MAX
-from accord.plan.evaluate import evaluate, half_away, quotient_factors, recoding
+from accord.plan.evaluate import evaluate, half_away, quotient_factors
 from accord.plan.expression import Call, ColumnRef, Expression, Literal
 from accord.plan.literals import (
     CONDITION,
@@ -29,10 +29,12 @@ from accord.plan.literals import (
     can_be_null,
     day,
     decimal,
+    in_text_order,
     integer,
     is_null,
     is_text,
     null,
+    recoded,
     text,
     text_of,
     width,
@@ -64,6 +66,7 @@ not computed within the bounds."""
 DIVIDE_DIGITS_MIN = 2
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 _SIGNS = {"eq": "=", "ne": "<>", "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "add": "+", "subtract": "-", "multiply": "*"}
+ORDERED = "numbers, dates and categories have an order"
 _DATE_BOUNDS = (-719_162, 2_932_896)
 
 
@@ -162,7 +165,7 @@ def _one_domain(arguments: Sequence[Expression], comparing: bool) -> list[Expres
                 _require_value(text_of(one), values)
         if len(givers) > 1 and not set.intersection(*(set(one.type.values) for one in givers)):
             raise Refused("a comparison of two categories without a common value", do="compare columns that declare the same values")
-    return [one if is_null(one) else _recoded(one, values) for one in arguments]
+    return [one if is_null(one) else recoded(one, values) for one in arguments]
 
 
 def _require_value(value: str, values: tuple[str, ...]) -> None:
@@ -170,17 +173,6 @@ def _require_value(value: str, values: tuple[str, ...]) -> None:
         near = get_close_matches(value, values, 1, 0.0)
         few = ", ".join(repr(one) for one in values[:8]) + (", …" if len(values) > 8 else "")
         raise Refused(f"{value!r} is no value of this category", rule=f"it declares {few}", do=f"did you mean {(near or values)[0]!r}?")
-
-
-def _recoded(argument: Expression, values: tuple[str, ...]) -> Expression:
-    """The category argument with the domain `values`, which has all of its own."""
-    before = argument.type
-    if before.values == values:
-        return argument
-    after = replace(before, low=0, high=len(values) - 1, values=values)
-    if isinstance(argument, Literal):
-        return Literal(after, recoding(before, after)[int(argument.value or 0)])
-    return Call(after, "cast", (argument,))
 
 
 def _as_text(argument: Expression) -> Expression:
@@ -369,10 +361,12 @@ def _round(function: str, argument: Expression, digits: Expression) -> Expressio
 
 
 def _compare(function: str, left: Expression, right: Expression) -> Expression:
-    left, right = unified(_SIGNS[function], (left, right), comparing=True)
-    if function not in ("eq", "ne") and left.type.kind in (CATEGORY, BOOL, TEXT):
-        nearest = "list the values with IN (…)" if left.type.kind == CATEGORY else "compare with = or <>"
-        raise Refused(f"{_SIGNS[function]} of {article(left.type.kind)}", rule="only numbers and dates have an order", do=nearest)
+    is_ordered = function not in ("eq", "ne")
+    left, right = unified(_SIGNS[function], (left, right), comparing=not is_ordered)
+    if is_ordered and left.type.kind in (BOOL, TEXT):
+        raise Refused(f"{_SIGNS[function]} of {article(left.type.kind)}", rule=ORDERED, do="compare with = or <>")
+    if is_ordered:
+        left, right = in_text_order(left), in_text_order(right)
     return Call(Type(BOOL, nullable=can_be_null(left, right)), function, (left, right))
 
 
@@ -442,11 +436,12 @@ def _extreme(function: str, *arguments: Expression) -> Expression:
     chosen = [one for one in unified(function.upper(), arguments) if not is_null(one)]
     if not chosen:
         return arguments[0]
-    if chosen[0].type.kind not in (*NUMBERS, DATE):
+    if chosen[0].type.kind not in (*NUMBERS, DATE, CATEGORY):
         what = f"{function.upper()} of {article(chosen[0].type.kind)}"
-        raise Refused(what, rule="only numbers and dates have an order", do="use CASE to say which is taken")
+        raise Refused(what, rule=ORDERED, do="use CASE to say which is taken")
     if len(chosen) == 1:
         return chosen[0]
+    chosen = [in_text_order(one) for one in chosen]
     pick = min if function == "least" else max
     sure = [one.type for one in chosen if not one.type.nullable]
     lows, highs = [one.type.low for one in chosen], [one.type.high for one in chosen]
