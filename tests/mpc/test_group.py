@@ -13,7 +13,7 @@ from accord.base.ring import Z32, Z64, Ring
 from accord.mpc import group
 from accord.mpc.cost import Cost, cost_of
 from accord.mpc.ideal_tables import TWINS, Arranged
-from accord.mpc.party import LAN, Party, Profile
+from accord.mpc.party import LAN, WAN, Party, Profile
 from accord.mpc.permute import apply, gather
 from accord.mpc.sort import null_key, signed_key
 from accord.testing.world import Dealt, Word, World
@@ -277,6 +277,19 @@ def test_in_blocks() -> None:
     assert as_listed(*first_rows(ran.value, twin)) == TWINS[group.group_median](twin, table.value, counted=table.known)
     declared = cost_of(group.arrange, 1003, BITS, BITS + 1, True, profile, Z64, 1).then(cost_of(group.group_median, 1003, True, Z64))
     assert ran.cost.bytes == declared.bytes
+
+
+def test_over_long_links() -> None:
+    table = Table(130)
+
+    async def run(me: Party, *columns: Any) -> Any:
+        found = await arranged(me, *columns)
+        median = await group.group_median(me.step("median"), found, found.columns[0], counted=found.columns[1])
+        return median.present, median.known, *median.columns
+
+    declared = cost_of(group.arrange, 130, BITS, BITS + 1, True, WAN, Z64, 1).then(cost_of(group.group_median, 130, True, Z64))
+    ran, twin = run_at_cost(World(3, WAN), declared, run, *table.columns), table.arranged()
+    assert as_listed(*first_rows(ran.value, twin)) == TWINS[group.group_median](twin, table.value, counted=table.known)
 
 
 def test_a_group_by_costs_little_more_than_its_sort() -> None:

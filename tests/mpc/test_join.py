@@ -13,7 +13,7 @@ from accord.base.ring import Z32, Z64
 from accord.mpc import join, join_many
 from accord.mpc.cost import cost_of
 from accord.mpc.ideal_tables import TWINS
-from accord.mpc.party import LAN, Party, Profile
+from accord.mpc.party import LAN, WAN, Party, Profile
 from accord.mpc.permute import apply, gather
 from accord.mpc.rows import public_column
 from accord.mpc.share import Bits
@@ -280,6 +280,17 @@ def test_in_blocks() -> None:
     pairs = TWINS[join_many.join_many](left.key, left.valid, right.key, right.valid)
     assert ran.value[0].tolist() == [0]
     assert Z64.decode(ran.value[4])[: len(pairs)].tolist() == [right.number[j] for _, j in pairs]
+
+
+def test_over_long_links() -> None:
+    """In a profile of wider digits and fewer rounds."""
+    left, right, rows_max = MANY["both"]
+    declared = cost_of(join.join_pk_fk, left.rows, right.rows, BITS, WAN, *KINDS)
+    ran = run_at_cost(World(3, WAN), declared, joined, *secrets(left, right))
+    check_columns(ran.value[1:], left, TWINS[join.join_pk_fk](left.key, left.valid, right.key, right.valid))
+    declared = cost_of(join_many.join_many, left.rows, right.rows, BITS, WAN, rows_max, (Z64, 62), (Z64,))
+    ran = run_at_cost(World(4, WAN), declared, paired, *secrets(left, right), right.number, rows_max=rows_max)
+    assert ran.value[1].sum() == len(TWINS[join_many.join_many](left.key, left.valid, right.key, right.valid))
 
 
 def test_a_join_costs_little_more_than_its_sort() -> None:
