@@ -65,6 +65,16 @@ and below are encrypted unless it says plain. Compare ratios, and only where thi
 ![Seconds of Accord and of four engines on the same work](pictures/performance-peers.svg)
 
 {_peers(found)}
+
+## Groups and joins
+
+On secret keys, over TLS (`./dev bench relational`): `group_by_sum` counts and sums a 64-bit column over groups of about ten rows of a
+32-bit key, `group_median` takes the median of a 32-bit column over such groups; `join_pk_fk` brings two 64-bit columns of a table of
+different 64-bit keys to another table of as many rows, half of which match; `join_many` pairs the rows of two tables whose keys repeat
+on both sides, in room for two pairs a row. Rows are those of each table. Bytes and rounds are checked against
+`bench/golden/relational.json`.
+
+{_relational(found)}
 """
 
 
@@ -179,9 +189,20 @@ def _peers(found: Found) -> str:
     return _table(("primitive", "others", "rows", "Accord, TLS", "best other / Accord"), rows, 2)
 
 
-def _by_case() -> dict[tuple[str, int], list[peers.Peer]]:
+def _relational(found: Found) -> str:
+    rows, others = [], _by_case(peers.RELATIONAL)
+    for one in found.get("relational", []):
+        theirs = sorted(others.get((one["name"], one["rows"]), []), key=lambda peer: peer.seconds)
+        said = "; ".join(f"{peer.engine} {seconds(peer.seconds)} ({peer.note})" for peer in theirs)
+        ratio = f"{theirs[0].seconds / one['seconds']:.1f} ×" if theirs else ""
+        sent, name = f"{one['bytes_per_server'] / one['rows']:,.0f}", one["name"].removesuffix("_big")
+        rows.append((f"`{name}`", said, f"{one['rows']:,}", seconds(one["seconds"]), sent, str(one["rounds"]), ratio))
+    return _table(("operator", "others", "rows", "Accord", "bytes a row and server", "rounds", "best other / Accord"), rows, 2)
+
+
+def _by_case(every: Sequence[peers.Peer] = peers.PEERS) -> dict[tuple[str, int], list[peers.Peer]]:
     grouped: dict[tuple[str, int], list[peers.Peer]] = {}
-    for one in peers.PEERS:
+    for one in every:
         grouped.setdefault((one.case, one.rows), []).append(one)
     return grouped
 

@@ -66,3 +66,10 @@ PEERS = (
     Peer("matmul", 512, "SPU", 0.49, NO_TLS),
     Peer("matmul", 512, "MP-SPDZ", 0.86, "fastest batch, without TLS"),
 )
+
+RELATIONAL = (
+    Peer("group_by_sum", 10**5, "ORQ", 3.94, NO_TLS),
+    Peer("group_by_sum", 10**5, "SPU", 11.0, "one run, without TLS"),
+    Peer("group_by_sum", 10**6, "ORQ", 48.5, NO_TLS),
+    Peer("join_pk_fk", 10**5, "ORQ", 7.64, "one copied column, without TLS"),
+)

@@ -123,14 +123,24 @@ def paired_columns(rows: int, index: int) -> list[Any]:
     return [keys[0], all_valid, deal.share(left), keys[1], all_valid, deal.share(right)]
 
 
+BIG = Case("join_pk_fk_big", two_column_join, 1_000_000, 0, whole=True, dealt=looked_up_columns)
 CASES = (
     Case("group_by_sum", group_by_sum, 1_000_000, 0, whole=True, dealt=grouped_columns),
     Case("group_median", medians, 1_000_000, 0, whole=True, dealt=ranked_columns),
     Case("join_pk_fk", two_column_join, 100_000, 0, whole=True, dealt=looked_up_columns),
-    Case("join_pk_fk_big", two_column_join, 1_000_000, 0, whole=True, dealt=looked_up_columns),
+    BIG,
     Case("join_many", bounded_join, 100_000, 0, whole=True, dealt=paired_columns),
 )
 """Rows of a join are those of each table."""
+
+
+SWEEP_ROWS = (10**4, 10**5, 10**6)
+
+
+def orders() -> list[Order]:
+    """Every case at its own rows and fewer, for the report; a million rows once."""
+    sizes = [(case, rows) for case in CASES for rows in SWEEP_ROWS if rows == case.rows or (rows < case.rows and case != BIG)]
+    return [Order(case, rows, 1 if rows >= 10**6 else 3) for case, rows in sizes]
 
 
 def declared(case: Case, rows: int) -> Cost:

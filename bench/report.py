@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench import golden
+from bench import golden, relational
 from bench.mpc import CASES, LINKS, Order, measure, named
 
 FILE = Path(__file__).parent / "measured.json"
@@ -36,7 +36,10 @@ def main(again: bool, settle: str = "check", slow: bool = False) -> int:
     page.write(found)
     say(f"written: {', '.join(page.FILES)}")
     sizes = {name: {named(name).rows, golden.small_rows(named(name))} for name in {one["name"] for one in found["results"]}}
-    return golden.settle(settle, [one for one in found["results"] if one["rows"] in sizes[one["name"]]])
+    failed = golden.settle(settle, [one for one in found["results"] if one["rows"] in sizes[one["name"]]])
+    own = {case.name: case.rows for case in relational.CASES}
+    tables = [one for one in found.get("relational", []) if one["rows"] == own[one["name"]]]
+    return failed or golden.settle(settle, tables, relational.SUITE)
 
 
 def measured(slow: bool) -> dict[str, Any]:
@@ -48,6 +51,7 @@ def measured(slow: bool) -> dict[str, Any]:
     say("calibrating this machine")
     machine = calibrate.here()
     results = [one for link in LINKS for one in _told(orders(link), link)]
+    tables = list(_said(relational.measure(relational.orders(), "tls")))
     say("long links")
     far = list(wan.measure(calibrate.apart()))
     say("floors")
@@ -55,6 +59,7 @@ def measured(slow: bool) -> dict[str, Any]:
         "date": datetime.date.today().isoformat(),
         "machine": machine_facts(),
         "results": results,
+        "relational": tables,
         "wan": far,
         "foretold": list(foretold(results, machine)),
         **floors(results),
@@ -90,8 +95,12 @@ def orders(link: str) -> list[Order]:
 
 
 def _told(wanted: list[Order], link: str) -> Iterator[Result]:
-    for one in measure(wanted, link):
-        say(f"{link:<6}{one['name']:<14}{one['rows']:>9} rows {one['seconds']:9.4f} s")
+    return _said(measure(wanted, link))
+
+
+def _said(results: Iterator[Result]) -> Iterator[Result]:
+    for one in results:
+        say(f"{one['link']:<6}{one['name']:<14}{one['rows']:>9} rows {one['seconds']:9.4f} s")
         yield one
 
 
