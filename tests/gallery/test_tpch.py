@@ -15,12 +15,19 @@ from accord.data.check import check
 from accord.gallery import one_table
 from accord.gallery.tpch import bench, data, study
 from accord.gallery.tpch.tables import OWNERS, tables
+from accord.mpc.cost import Cost
+from accord.node.compiled import compile_study
 from accord.node.runtimes import simulate
+from accord.release.gate import cost
 from accord.study.document import parse
 from accord.study.fields import read_toml
 from accord.testing.traces import traffic_shape
 
 SCALE = 0.01
+REPLICAS_BYTES, DONE_BYTES, AROUND_ROUNDS = 3 * 66, 3 * 2, 3
+"""What a run has around its plans: the copies of each input are compared, and every server hears that the others are done."""
+ROUNDS_OFF_MAX = 1
+"""Steps that run side by side are foretold with messages to the left neighbour; the longest chain of real ones can be one longer."""
 
 
 @pytest.fixture(scope="module")
@@ -82,9 +89,13 @@ def test_questions_of_one_owner_are_answered_of_several(made, tmp_path, query):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("query", study.QUERIES)
-def test_every_answer_is_that_of_duckdb(made, tmp_path, query):
+def test_every_answer_is_that_of_duckdb_at_the_cost_foretold(made, tmp_path, query):
     (result,) = bench.run([query], bench.Setting(SCALE, made, "sim:"), tmp_path, lambda _: None)
     assert result.matches_oracle and not result.refused, result
+    compiled = compile_study(read(tmp_path, query))
+    foretold = cost(compiled.specs, compiled.profile).beside(Cost(0, REPLICAS_BYTES * len(compiled.inputs) + DONE_BYTES))
+    assert result.bytes_per_server == foretold.bytes // 3
+    assert abs(result.rounds - foretold.rounds - AROUND_ROUNDS) <= ROUNDS_OFF_MAX
 
 
 def others(made, folder):
