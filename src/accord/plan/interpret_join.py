@@ -16,19 +16,19 @@ from accord.plan.types import Type
 def join(node: Join, left: Table, right: Table) -> Table:
     """Rows in the order of the left rows, their partners in the order of the right ones; right rows without a partner last.
 
-    Raises Refused where there are more rows than a declared bound.
+    Raises Refused where more pairs meet than a declared bound, unless a join has room for all: on public columns, or with a unique side.
     """
     keys = _keys(node, left, right)
     if node.is_choice:
         meets = np.isin(keys[0], keys[1]) & (keys[0] >= 0)
         return left.take(np.flatnonzero(meets == (node.kind == "semi")))
     firsts, seconds = _pairs(*keys)
+    if 0 < node.rows_max < len(firsts) and not (node.is_public or node.unique):
+        raise Refused(too_many_rows(node))
     if node.kind in ("left", "full"):
         firsts, seconds = _with_unmatched(firsts, seconds, left.rows)
     if node.kind in ("right", "full"):
         seconds, firsts = _with_unmatched(seconds, firsts, right.rows, last=True)
-    if 0 < node.rows_max < len(firsts):
-        raise Refused(too_many_rows(node))
     return Table(padded(left, firsts, _types(node.left)) | padded(right, seconds, _types(node.right)), len(firsts))
 
 

@@ -15,10 +15,12 @@ from accord.testing.tables import KINDS, OWNERS, REGIONS, Chance
 
 NUMBER, DATE, BOOL, TEXT = "number", "date", "bool", "text"
 REGION, KIND, SHOP = "region", "kind", "shop"
+BADGE = "badge"
+"""A text key: compared and counted, never shown or ordered."""
 TABLES: dict[str, tuple[tuple[str, str], ...]] = {
-    "people": (("person", NUMBER), ("region", REGION), ("born", DATE), ("income", NUMBER), ("name", TEXT)),
+    "people": (("person", NUMBER), ("region", REGION), ("born", DATE), ("income", NUMBER), ("name", TEXT), ("badge", BADGE)),
     "jobs": (("person", NUMBER), ("kind", KIND), ("pay", NUMBER), ("full", BOOL), ("since", DATE)),
-    "visits": (("visit", NUMBER), ("person", NUMBER), ("day", DATE), ("cost", NUMBER), ("code", TEXT)),
+    "visits": (("visit", NUMBER), ("person", NUMBER), ("day", DATE), ("cost", NUMBER), ("code", TEXT), ("badge", BADGE)),
     "shops": (("shop", SHOP), ("region", REGION), ("size", NUMBER)),
     "areas": (("region", REGION), ("rank", NUMBER)),
 }
@@ -133,7 +135,12 @@ class Queries:
     def query(self) -> Query:
         """A question of any form."""
         make = self._pick(
-            (4, "rows", self._rows), (5, "groups", self._groups), (2, "window", self._windowed), (2, "combined", self._combined)
+            (4, "rows", self._rows),
+            (5, "groups", self._groups),
+            (1, "groups of groups", self._regrouped),
+            (1, "WITH", self._named),
+            (2, "window", self._windowed),
+            (2, "combined", self._combined),
         )
         made = make()
         assert isinstance(made, Select | Combined)
@@ -155,6 +162,10 @@ class Queries:
 
     def _maybe(self, share: float) -> bool:
         return self.chance.random() < share
+
+    def _any(self, scope: tuple[Column, ...]) -> str:
+        """A column that can be shown and ordered."""
+        return self.chance.choice([one.name for one in scope if one.kind != BADGE])
 
     def _of(self, scope: tuple[Column, ...], *kinds: str) -> str | None:
         names = [one.name for one in scope if one.kind in kinds]
@@ -194,8 +205,16 @@ class Queries:
         if not mine:
             word = self._word("CROSS JOIN")
             return f"{word} areas AS {alias}", tuple(Column(f"{alias}.{name}", kind) for name, kind in TABLES["areas"])
+        if key == "person" and (badge := self._of(scope, BADGE)) and BADGE in [one.kind for one in columns] and self._maybe(0.4):
+            self.counts["join on a text key"] += 1
+            key, mine = "badge", [badge]
         word = self._word("JOIN", "JOIN", "LEFT JOIN", "RIGHT JOIN", "FULL JOIN", "SEMI JOIN", "ANTI JOIN")
         on = f"{self.chance.choice(mine)} = {alias}.{key}"
+        if self._maybe(0.1):
+            self.counts["comparison in ON"] += 1
+            on += f" AND {self._comparison(columns)}"
+        if word in ("JOIN", "LEFT JOIN") and self._maybe(0.2):
+            word += self._word(" /*+ rows_max(9) */", " /*+ rows_max(400) */")
         return f"{word} {target} ON {on}", () if word in ("SEMI JOIN", "ANTI JOIN") else columns
 
     # ---- expressions
@@ -316,6 +335,8 @@ class Queries:
             "NOT IN (SELECT)": f"{person} NOT IN (SELECT q.person FROM {table} AS q WHERE q.person IS NOT NULL AND {where})",
             "EXISTS": f"EXISTS (SELECT 1 FROM {table} AS q WHERE q.person = {person} AND {where})",
             "NOT EXISTS": f"NOT EXISTS (SELECT 1 FROM {table} AS q WHERE q.person = {person} AND {where})",
+            "EXISTS with <>": f"EXISTS (SELECT 1 FROM {table} AS q WHERE q.person = {person} AND "
+            f"{self._number(inner, 0)} {self.chance.choice(('<>', '<', '>='))} {self._number(scope, 0)})",
             "scalar subquery": f"{self._number(scope, 0)} > (SELECT COUNT(*) FROM {table} AS q WHERE {where})",
             "correlated subquery": f"{self._number(scope, 0)} <= (SELECT MAX({self._number(inner, 0)}) FROM {table} AS q "
             f"WHERE q.person = {person})",
@@ -370,7 +391,7 @@ class Queries:
 
     def _key(self, scope: tuple[Column, ...]) -> str:
         if self._maybe(0.75):
-            return self.chance.choice(scope).name
+            return self._any(scope)
         self.counts["GROUP BY an expression"] += 1
         return self._expression(scope)
 
@@ -386,11 +407,31 @@ class Queries:
         query = Select((*listed, *made), source, joins, self._conditions(scope), tuple(keys), having)
         return self._ordered(query, 0.3) if keys else query
 
+    def _regrouped(self) -> Select:
+        """Groups made of groups, or of ranked rows."""
+        inner = self._groups() if self._maybe(0.7) else self._windowed()
+        names = [one.rsplit(" AS ", 1)[1] for one in replace(inner, order="", limit="").columns]
+        counted, key = names[-1], names[0]
+        columns = (f"g.{key} AS k0", "COUNT(*) AS c0", f"COUNT(DISTINCT g.{counted}) AS c1")
+        return Select(columns, f"({replace(inner, order='', limit='').sql}) AS g", group=(f"g.{key}",))
+
+    def _named(self) -> Select:
+        """A table with a name that is used twice."""
+        inner = Select(
+            ("a.person AS person", "COUNT(*) AS many", "MIN(a.person) AS least"), f"{self.chance.choice(('people', 'jobs', 'visits'))} AS a"
+        )
+        scope = tuple(Column(f"a.{name}", kind) for name, kind in TABLES[inner.source.split()[0]])
+        inner = replace(inner, where=self._conditions(scope), group=("a.person",))
+        join = self._word("JOIN", "LEFT JOIN", "SEMI JOIN", "ANTI JOIN")
+        columns = ("x.person AS c0", "x.many AS c1") + (() if "I JOIN" in join else ("y.many AS c2",))
+        joins = (f"{join} t AS y ON x.many = y.least",)
+        return Select(columns, "t AS x", joins, ("x.many > 0",), with_=f"WITH t AS ({inner.sql})")
+
     def _windowed(self) -> Select:
         source, _, scope = self._source(joins=False)
-        partition = f"PARTITION BY {self.chance.choice(scope).name} " if self._maybe(0.6) else ""
+        partition = f"PARTITION BY {self._any(scope)} " if self._maybe(0.6) else ""
         number = self._of(scope, NUMBER)
-        names = [one.name for one in scope]
+        names = [one.name for one in scope if one.kind != BADGE]
         order = "ORDER BY " + ", ".join(f"{name}{self.chance.choice(('', ' DESC'))}" for name in self.chance.sample(names, len(names)))
         some = f"ORDER BY {self.chance.choice(names)}"
         frame = self.chance.choice(
@@ -412,6 +453,8 @@ class Queries:
             "AVG OVER": f"AVG({number}) OVER ({partition}{some})",
         }
         made = [options[self._word(*options)] for _ in range(self.chance.randint(1, 2))]
+        if number is None:
+            return self._rows()
         columns = (f"{number} AS n", *(f"{one} AS c{at}" for at, one in enumerate(made)))
         return Select(columns, source, (), self._conditions(scope))
 

@@ -75,6 +75,7 @@ def _people(chance: Chance, keys: tuple[int, int]) -> TableSchema:
         ColumnSchema("born", "date", 10_950, 10_950 + chance.choice((2, 400))),
         ColumnSchema("income", "int", -20, 90, nullable=_nullable(chance)),
         ColumnSchema("name", "text", bytes_max=4, nullable=_nullable(chance)),
+        ColumnSchema("badge", "text key", nullable=_nullable(chance)),
     )
     return TableSchema("people", columns, chance.choice((("person",), ("person",), ())))
 
@@ -97,6 +98,7 @@ def _visits(chance: Chance, keys: tuple[int, int]) -> TableSchema:
         ColumnSchema("day", "date", 10_955, 10_960),
         ColumnSchema("cost", "int", *chance.choice(((0, 9), (-(1 << 31), 1 << 31))), nullable=_nullable(chance)),
         ColumnSchema("code", "text", bytes_max=4, nullable=_nullable(chance)),
+        ColumnSchema("badge", "text key", nullable=_nullable(chance)),
     )
     return TableSchema("visits", columns, ("visit",))
 
@@ -149,7 +151,7 @@ def _value(column: ColumnSchema, chance: Chance) -> int | str | None:
         return None
     type = Type.of(column)
     if type.kind == TEXT:
-        return chance.choice([word for word in WORDS if len(word.encode()) <= type.bytes_max])
+        return chance.choice([word for word in WORDS if len(word.encode()) <= (type.bytes_max or 16)])
     common = min(max(type.low, 1), type.high)
     drawn = chance.randint(type.low, type.high) if column.name != "person" else chance.randint(0, min(5, type.high))
     return chance.choice((type.low if column.name != "person" else 0, type.high, common, common, drawn, drawn))
