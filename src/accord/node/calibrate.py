@@ -56,7 +56,7 @@ PART_ROWS = 1 << 15
 FEW = replace(LAN, block_rows=64)
 """Blocks of so few rows that what a step costs by itself is all that they cost."""
 FEW_BLOCKS = 16
-REPEATS = 4
+REPEATS = 3
 HOPS = 100
 MEASURE_TIMEOUT_SECONDS = 300
 """Ten seconds are usual; the first time on a machine kernels are compiled too."""
