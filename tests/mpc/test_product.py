@@ -108,3 +108,27 @@ def test_loops_agree_with_numpy(dtype: Any) -> None:
     kernels_ring.dots((columns[0], columns[1]), (columns[2], columns[3]), starts, masks, compiled)
     kernels_ring.dots_twin(*columns[:4], starts, *masks, twin)
     assert np.array_equal(compiled, twin)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "narrow", "bits", "shift"), [("u8", "u2", 64, 16), ("u8", "u8", 64, 62), ("u4", "u1", 32, 7), ("u1", "u1", 3, 1)]
+)
+def test_shifting_loops_agree_with_numpy(dtype: str, narrow: str, bits: int, shift: int) -> None:
+    """Called as Python, and compiled."""
+    random = np.random.default_rng(bits)
+    view, low = (random.integers(0, 1 << 64, 5000, np.uint64) for _ in range(2))
+    view, low = (view >> np.uint64(64 - bits)).astype(dtype), low.astype(narrow)
+    offset = 1 << (bits - 2)
+    expected = (view.astype(object) + offset) % (1 << bits)
+    for rows in (5000, 100):
+        part, flag, out = np.empty(rows, dtype), np.empty(rows, narrow), np.empty(rows, dtype)
+        kernels_ring.shifted_down(view[:rows], offset, shift, bits, part, flag)
+        top = expected[:rows] >> (bits - 1)
+        assert (part == ((expected[:rows] >> shift) - (top << (bits - shift))) % (1 << bits)).all() and (flag == top).all()
+        kernels_ring.lifted_sum(view[:rows], low[:rows], bits - shift, 5, out)
+        assert (out == (view[:rows].astype(object) + (low[:rows].astype(object) << (bits - shift)) + 5) % (1 << 8 * out.itemsize)).all()
+    with np.errstate(over="ignore"):
+        loops = [np.empty(9, dtype), np.empty(9, narrow), np.empty(9, dtype)]
+        kernels_ring.shift_loop(view[:9], np.uint64(offset), np.uint64(shift), np.uint64(bits), *loops[:2])
+        kernels_ring.shifted_down(view[:9], offset, shift, bits, part[:9], flag[:9])
+        assert np.array_equal(loops[0], part[:9]) and np.array_equal(loops[1], flag[:9])

@@ -70,8 +70,8 @@ class Ring:
         return self.reduce(column).astype(np.uint64)
 
     def cast_down(self, column: Column, narrower: Ring) -> Column:
-        """The elements modulo the narrower ring's 2^bits."""
-        return narrower.reduce(column.astype(narrower.dtype))
+        """The elements modulo the narrower ring's 2^bits (the argument itself where nothing changes)."""
+        return narrower.reduce(column.astype(narrower.dtype, copy=False))
 
     def nbytes(self, rows: int) -> int:
         """Bytes of `rows` elements on the wire, packed to the bit."""

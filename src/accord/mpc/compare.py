@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from accord.base.ring import Ring
+from accord.base.ring import Column, Ring
 from accord.mpc.adder import carries, carries_cost, carry_tree
 from accord.mpc.bits import all_bits, all_cost, and_bits, and_cost, not_bits, planes_from_column
-from accord.mpc.convert import bit_to_ring, half_sums, half_sums_cost, pivot_input_bits, summand, xor_into
+from accord.mpc.convert import bit_to_ring, difference, half_sums, half_sums_cost, narrowed, pivot_input_bits, summand, with_last
 from accord.mpc.cost import Cost, cost_of, costs, plane_bytes
 from accord.mpc.party import Party
 from accord.mpc.product import multiply
@@ -29,7 +29,11 @@ async def sign(me: Party, x: Share, bits: int) -> Bits:
             Facts: rows, bits.
     Needs:  −2^(bits−1) ≤ x < 2^(bits−1).
     """
-    view = summand(me, x.cast_down(Ring(bits)))
+    return await _top_bit(me, narrowed(x.ring, summand(me, x), bits), bits)
+
+
+async def _top_bit(me: Party, view: Column, bits: int) -> Bits:
+    """Of c + r, `view` being c or r modulo 2^bits."""
     generate, propagate = await half_sums(me.step("halves"), view, bits, bits - 1)
     top = propagate.plane(bits - 1)
     if bits == 1:
@@ -47,7 +51,7 @@ async def less_than(me: Party, x: Share, y: Share, bits: int) -> Bits:
     Cost:   as `sign`. Facts: rows, bits.
     Needs:  −2^(bits−1) ≤ x − y < 2^(bits−1).
     """
-    return await sign(me, x - y, bits)
+    return await _top_bit(me, narrowed(x.ring, difference(me, x, y), bits), bits)
 
 
 def is_zero_cost(rows: int, bits: int) -> Cost:
@@ -63,12 +67,14 @@ async def is_zero(me: Party, x: Share, bits: int) -> Bits:
     Cost:   1 + ⌈log2 bits⌉ rounds, about 4/3 bits a bit, row and server: 7 rounds and 10.5 bytes at 64 bits. Facts: rows, bits.
     Needs:  −2^bits < x < 2^bits.
     """
-    ring, rows = Ring(bits), x.rows
-    view = summand(me, x.cast_down(ring))
-    planes = planes_from_column(view if me.role == 0 else ring.dtype.type(0) - view, bits)
-    c = await pivot_input_bits(me.step("pivot"), planes if me.role == 0 else None, bits, rows)
-    differ = c if me.role == 0 else xor_into(me, 2, c, planes)
-    return await all_bits(me.step("all"), not_bits(me, differ))
+    return await _all_zero(me, narrowed(x.ring, summand(me, x), bits), bits)
+
+
+async def _all_zero(me: Party, view: Column, bits: int) -> Bits:
+    """Whether c + r is 0, `view` being c or r modulo 2^bits: c and −r have the same bits where ¬c ⊕ −r has them all."""
+    planes = planes_from_column(~view if me.role == 0 else view.dtype.type(0) - view, bits)
+    c = await pivot_input_bits(me.step("pivot"), planes if me.role == 0 else None, bits, view.shape[0])
+    return await all_bits(me.step("all"), with_last(me, c, planes))
 
 
 @costs(is_zero_cost)
@@ -80,7 +86,7 @@ async def equality(me: Party, x: Share, y: Share, bits: int) -> Bits:
     Cost:   as `is_zero`. Facts: rows, bits.
     Needs:  −2^bits < x − y < 2^bits.
     """
-    return await is_zero(me, x - y, bits)
+    return await _all_zero(me, narrowed(x.ring, difference(me, x, y), bits), bits)
 
 
 def less_than_bits_cost(rows: int, width: int) -> Cost:
@@ -141,7 +147,7 @@ async def maximum(me: Party, x: Share, y: Share, bits: int) -> Share:
 
 async def _part_below(me: Party, x: Share, y: Share, bits: int) -> Share:
     """x − y where it is negative, else 0."""
-    difference = x - y
-    below = await sign(me.step("sign"), difference, bits)
+    distance = x - y
+    below = await sign(me.step("sign"), distance, bits)
     flag = await bit_to_ring(me.step("flag"), below, x.ring)
-    return await multiply(me.step("part"), flag, difference)
+    return await multiply(me.step("part"), flag, distance)

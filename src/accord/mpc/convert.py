@@ -32,6 +32,20 @@ def summand(me: Party, x: Share) -> Column:
     return x.next if me.role == 1 else x.own
 
 
+def difference(me: Party, x: Share, y: Share) -> Column:
+    """As `summand`, of x − y."""
+    if x.ring != y.ring or x.rows != y.rows:
+        raise OurFault(f"{x!r} and {y!r} do not go together", do="cast to one ring, align the rows")
+    return x.ring.reduce(summand(me, x) - summand(me, y))
+
+
+def narrowed(ring: Ring, view: Column, bits: int) -> Column:
+    """A summand modulo 2^bits, which costs less to compare. Raises OurFault where the ring has fewer."""
+    if bits > ring.bits:
+        raise OurFault(f"cast down from {ring.bits} to {bits} bits", do="use mpc.cast_up")
+    return ring.cast_down(view, Ring(bits))
+
+
 def summand_bits(me: Party, b: Bits) -> Column:
     """As `summand`, for bits: planes u at role 0, v at roles 1 and 2, b = u ⊕ v."""
     if me.role == 0:
@@ -50,6 +64,13 @@ def xor_into(me: Party, component: int, b: Bits, planes: Column) -> Bits:
     """As `add_into`, for bits."""
     own = b.own ^ planes if me.role == component else b.own
     return Bits(b.rows, own, b.next ^ planes if (me.role + 1) % SERVERS == component else b.next)
+
+
+def with_last(me: Party, b: Bits, planes: Column) -> Bits:
+    """Bits whose component 2 (counted from the pivot) is zero, with these planes in its place at the two that hold it: local."""
+    if me.role == 0:
+        return b
+    return Bits(b.rows, b.own, planes) if me.role == 1 else Bits(b.rows, planes, b.next)
 
 
 # ---- one or two servers share what they know
@@ -188,7 +209,7 @@ async def half_sums(me: Party, view: Column, bits: int, generates: int) -> tuple
     """
     rows, planes = view.shape[0], planes_from_column(view, bits)
     c = await pivot_input_bits(me.step("pivot"), planes if me.role == 0 else None, bits, rows)
-    propagate = c if me.role == 0 else xor_into(me, 2, c, planes)
+    propagate = with_last(me, c, planes)
     if generates == 0:
         return c.planes(slice(0)), propagate
     part = planes[:generates] & held_bits(me, c)[:generates] if me.role else None

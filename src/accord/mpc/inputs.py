@@ -20,7 +20,7 @@ def public_share(me: Party, column: Column, ring: Ring) -> Share:
 
 def add_public(me: Party, x: Share, value: Column | int) -> Share:
     """x plus a public column, or a public integer of any sign: into component 0."""
-    column = x.ring.encode(np.full(x.rows, value & int(x.ring.mask), np.uint64) if isinstance(value, int) else value)
+    column = x.ring.encode(np.uint64(value & int(x.ring.mask)) if isinstance(value, int) else value)
     own = x.ring.reduce(x.own + column) if me.index == 0 else x.own
     return Share(x.ring, own, x.ring.reduce(x.next + column) if me.right == 0 else x.next)
 

@@ -6,12 +6,14 @@ top bit of c or of r is 1: the wrap is corrected, never guessed, and no input fa
 
 from __future__ import annotations
 
+import numpy as np
+
 from accord.base.errors import OurFault
 from accord.base.ring import Column, Ring
 from accord.mpc.compose import together
-from accord.mpc.convert import add_into, bit_to_ring, carry, held, pivot_input, reshare, summand
+from accord.mpc.convert import bit_to_ring, carry, held, pivot_input, reshare, summand
 from accord.mpc.cost import FREE, Cost, cost_of, costs
-from accord.mpc.inputs import add_public
+from accord.mpc.kernels_ring import lifted_sum, shifted_down
 from accord.mpc.party import Party
 from accord.mpc.share import Share
 
@@ -34,7 +36,7 @@ async def truncate(me: Party, x: Share, shift: int) -> Share:
     Needs:  −2^(k−2) ≤ x < 2^(k−2) in Z_2^k; 0 ≤ shift ≤ k − 2.
     """
     _require_shift(x.ring, shift)
-    return add_public(me, await _wrap_fixed(me, x, shift), 1) if shift else x
+    return await _wrap_fixed(me, x, shift, added=1) if shift else x
 
 
 def floor_shift_cost(rows: int, shift: int, ring: Ring) -> Cost:
@@ -67,27 +69,29 @@ async def _low_carry(me: Party, x: Share, shift: int) -> Share:
     return await bit_to_ring(me.step("ring"), carried, x.ring)
 
 
-async def _wrap_fixed(me: Party, x: Share, shift: int) -> Share:
-    """(c >> shift) + (r >> shift) − wrap · 2^(k − shift): ⌊x / 2^shift⌋, less the carry of the discarded bits."""
-    ring, rows, offset = x.ring, x.rows, 1 << (x.ring.bits - 2)
-    view = summand(me, add_into(me, 0, x, ring.dtype.type(offset)))
-    part, top = _shifted(ring, view, shift), view >> ring.dtype.type(ring.bits - 1)
-    narrow = wrap_ring(ring, shift)
-    flag = narrow.reduce(top.astype(narrow.dtype))
+async def _wrap_fixed(me: Party, x: Share, shift: int, added: int = 0) -> Share:
+    """(c >> shift) + (r >> shift) − wrap · 2^(k − shift): ⌊x / 2^shift⌋, less the carry of the discarded bits, plus what is `added`."""
+    ring, rows, offset, narrow = x.ring, x.rows, 1 << (x.ring.bits - 2), wrap_ring(x.ring, shift)
+    view = summand(me, x)
+    part, flag = np.empty(rows, ring.dtype), np.empty(rows, narrow.dtype)
+    shifted_down(view, 0 if me.role else offset, shift, ring.bits, part, flag)
     word, wrap = await together(
         pivot_input(me.step("word"), part if me.role == 0 else None, ring, rows),
         pivot_input(me.step("wrap"), flag if me.role == 0 else None, narrow, rows),
     )
     both = await reshare(me.step("both"), held(me, wrap) * flag if me.role else None, narrow, rows)
-    lift = ring.dtype.type(ring.bits - shift)
-    whole = word + Share(ring, *(ring.reduce(one.astype(ring.dtype) << lift) for one in (both.own, both.next)))
-    return add_public(me, add_into(me, 2, whole, part) if me.role else whole, -(offset >> shift))
+    # Component 2 of what role 0 has shared is zero: r's part takes its place.
+    own, after = part if me.role == 2 else word.own, part if me.role == 1 else word.next
+    constant = added - (offset >> shift)
+    summands = (own, both.own, me.index), (after, both.next, me.right)
+    return Share(ring, *(_lifted(ring, high, wraps, shift, constant * (number == 0)) for high, wraps, number in summands))
 
 
-def _shifted(ring: Ring, view: Column, shift: int) -> Column:
-    """A summand shifted down, less 2^(k − shift) where its top bit is set: as if it were signed."""
-    down, up = ring.dtype.type(shift), ring.dtype.type(ring.bits - shift)
-    return ring.reduce((view >> down) - ((view >> ring.dtype.type(ring.bits - 1)) << up))
+def _lifted(ring: Ring, high: Column, wraps: Column, shift: int, constant: int) -> Column:
+    """high + wraps · 2^(k − shift) + constant."""
+    out = np.empty_like(high)
+    lifted_sum(high, wraps, ring.bits - shift, constant & int(ring.mask), out)
+    return ring.reduce(out)
 
 
 def wrap_ring(ring: Ring, shift: int) -> Ring:
