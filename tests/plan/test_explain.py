@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from accord.base import canonical
@@ -11,7 +12,9 @@ from accord.frame.sql import to_plan
 from accord.mpc.party import LAN
 from accord.plan.document import plan_document
 from accord.plan.explain import LOCAL, RELEASE, SECURE, Explanation, Told, explain
+from accord.plan.facts import with_inputs
 from accord.plan.lower import cost
+from accord.plan.nodes import Join, Node
 from accord.plan.place import place
 from tests.plan.worlds import CATALOG
 
@@ -96,3 +99,22 @@ def test_another_plan_or_profile_has_another_document() -> None:
 
 if __name__ == "__main__":
     GOLDEN.write_text(explained().text, encoding="utf-8")
+
+
+def test_secret_rows_and_broken_promises_are_told() -> None:
+    """What a join without a layout tells: how many rows there are, and whether there are more than was declared."""
+    plan = place(to_plan("SELECT s.price, t.pay FROM sales s JOIN staff t ON s.amount = t.pay ORDER BY price", CATALOG), CATALOG)
+    bounded = _with_bound(plan, 20)
+    text = explain((Told("pairs", "", bounded, ("d",), reason="a test"),), CATALOG, LAN).text
+    assert "amount = on, which stays secret" not in text and "which rows meet, and how many, stays secret" in text
+    assert "beside them their number is told" in text
+    assert "that data break a promise: that the join on amount = pay has more than the 20 rows" in text
+    assert "row numbers behind shuffles" in text and "hashes" not in text
+    grouped = place(to_plan("SELECT amount, kind, ok, price, day, n, COUNT(*) AS c FROM sales GROUP BY ALL", CATALOG), CATALOG)
+    assert "promise" not in explain((Told("groups", "", grouped, ("d",), reason="a test"),), CATALOG, LAN).text
+
+
+def _with_bound(node: Node, rows_max: int) -> Node:
+    """The plan with a bound on each join's rows."""
+    over = with_inputs(node, tuple(_with_bound(one, rows_max) for one in node.inputs))
+    return replace(over, rows_max=rows_max) if isinstance(over, Join) else over

@@ -9,15 +9,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from accord.mpc.cost import FREE, Cost
+from accord.mpc.hash_keys import FAILURE_BITS
 from accord.mpc.party import Profile
 from accord.plan.catalog import Catalog
 from accord.plan.facts import walk
-from accord.plan.lower import distinct, execute_all, node_costs, stand_ins
+from accord.plan.lower import NodeCost, distinct, execute_all, faults_of, has_one_row, node_costs, stand_ins
 from accord.plan.nodes import Field, Input, Node
 from accord.plan.secure_calls import count
 from accord.plan.secure_table import input_parts
 from accord.plan.steps import sentence, value_text
-from accord.plan.types import BOOL, CATEGORY
+from accord.plan.types import BOOL, CATEGORY, TEXT
 
 LOCAL, SECURE, RELEASE = "LOCAL", "SECURE", "RELEASE"
 
@@ -90,7 +91,8 @@ def explain(
 ) -> Explanation:
     """Explains placed plans, each with its release. Costs are foretold by counting the very protocols that will run."""
     nodes = tuple(one.node for one in releases)
-    local, secure = _local_steps(nodes, catalog), _secure_steps(nodes, profile)
+    prices = node_costs(nodes, profile)
+    local, secure = _local_steps(nodes, catalog), _secure_steps(nodes, prices)
     total = count(lambda me: execute_all(me, nodes, stand_ins(nodes)), profile)[1] if nodes else FREE
     merged = _merged(releases)
     told = tuple(_release_step(one) for one in merged)
@@ -101,9 +103,9 @@ def explain(
         ("WHO LEARNS WHAT", learns),
         ("WHAT IS KNOWN TO ALL WHO TAKE PART", public),
         ("LOCAL: WHAT EACH OWNER COMPUTES ALONE", _local_text(local)),
-        (f"SECURE: WHAT THE THREE SERVERS{who} COMPUTE ON SHARES", _secure_text(secure, total)),
+        (f"SECURE: WHAT THE THREE SERVERS{who} COMPUTE ON SHARES", _secure_text(secure, total, any(one.moves_rows for one in prices))),
         ("RELEASE", tuple(f"- {step.what}" for step in told)),
-        ("ACCURACY", _accuracy(merged)),
+        ("ACCURACY", (*_accuracy(merged), *_hashed(prices))),
     )
     return Explanation(title, purpose, (*local, *secure, *told), total, learns, public, sections)
 
@@ -157,6 +159,10 @@ def _release_lines(told: Told) -> list[str]:
         lines.append(f"  No rule holds anything back{f': {told.reason}' if told.reason else ''}.")
     if told.judged:
         lines.append(f"  Used by the rules and shown to nobody: {_and(told.judged)}.")
+    if not any(one.public for one in told.node.fields) and not has_one_row(told.node):
+        lines.append("  Which rows there are is secret: they come without the places of others, so that beside them their number is told.")
+    if faults := faults_of(told.node):
+        lines.append(f"  Or, in place of all rows and whoever they are of, that data break a promise: that {'; or that '.join(faults)}.")
     return lines + [f"  Mind: {note}" for note in told.notes]
 
 
@@ -169,6 +175,8 @@ def _shown(field: Field, noise: Mapping[str, str]) -> str:
         what = f"one of {_values(type.values)}"
     elif type.kind == BOOL:
         what = "true or false"
+    elif type.kind == TEXT:
+        what = f"a text of at most {type.bytes_max} bytes"
     else:
         what = f"exactly, between {value_text(type, type.low)} and {value_text(type, type.high)}"
     return f"{field.name}, {what}{', or that there is none' if type.nullable else ''}"
@@ -214,11 +222,19 @@ def _grid(node: Input) -> str:
     return f"shares {_and(secret) or 'only whether a row is there'}; {rows}, missing ones padded so that their number tells nothing"
 
 
-def _secure_steps(nodes: Sequence[Node], profile: Profile) -> tuple[PlanStep, ...]:
+def _hashed(prices: Sequence[NodeCost]) -> tuple[str, ...]:
+    """What hashes of wide keys can do to an answer."""
+    steps = sum("hash_keys" in one.work.done for one in prices)
+    which = "one step compares" if steps == 1 else f"{steps} steps compare"
+    hashes = f"- Of the steps above {which} wide keys by hashes made in the run: in each, two of all keys that differ are taken for one"
+    return (f"{hashes} with a chance below 2^-{FAILURE_BITS}.",) if steps else ()
+
+
+def _secure_steps(nodes: Sequence[Node], prices: Sequence[NodeCost]) -> tuple[PlanStep, ...]:
     """One step for each distinct node; inputs go by their names, what is computed by numbers."""
     names: dict[int, str] = {}
     steps: list[PlanStep] = []
-    for price, (_, alike) in zip(node_costs(tuple(nodes), profile), distinct(tuple(nodes)), strict=True):
+    for price, (_, alike) in zip(prices, distinct(tuple(nodes)), strict=True):
         if isinstance(price.node, Input):
             name = price.node.name
         else:
@@ -247,7 +263,7 @@ def _local_text(steps: Sequence[PlanStep]) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _secure_text(steps: Sequence[PlanStep], total: Cost) -> tuple[str, ...]:
+def _secure_text(steps: Sequence[PlanStep], total: Cost, moves_rows: bool) -> tuple[str, ...]:
     lines = [
         f"- {one.what}. {one.rows} rows"
         + (f", {one.rounds} rounds, {_bytes(one.bytes_per_server)} a server." if one.rounds else ", nothing sent.")
@@ -256,7 +272,9 @@ def _secure_text(steps: Sequence[PlanStep], total: Cost) -> tuple[str, ...]:
     together = (
         f"Together {total.rounds} rounds and {_bytes(-(-total.bytes // 3))} a server, steps that do not need each other side by side."
     )
-    return (*lines, f"- {together}", "- No value is opened in any of these steps, neither data nor which rows are there.")
+    moved = "- Where rows are sorted, servers see row numbers behind shuffles that none of them knows: by chance alone, whatever the data."
+    opened = "- No value is opened in any of these steps, neither data nor which rows are there."
+    return (*lines, f"- {together}", opened, *([moved] if moves_rows else []))
 
 
 def _bytes(number: int) -> str:

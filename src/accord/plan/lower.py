@@ -34,6 +34,7 @@ from accord.plan.secure_order import limit, sort_secretly
 from accord.plan.secure_rows import concatenated
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable, from_input, input_parts
 from accord.plan.secure_window import window_secretly
+from accord.plan.trim import moves_rows
 from accord.plan.types import CATEGORY
 from accord.wire.exchange import Protocol
 
@@ -216,6 +217,11 @@ class NodeCost:
     cost: Cost
     work: Work
 
+    @property
+    def moves_rows(self) -> bool:
+        """Whether servers open the row numbers of a permutation in it."""
+        return moves_rows(self.node) and self.cost.rounds > 0
+
 
 def cost(node: Node, profile: Profile = LAN) -> Cost:
     """Rounds, and bytes of all three servers, that `execute` takes: the same text, run by a counter."""
@@ -248,6 +254,11 @@ def public_layouts(nodes: tuple[Node, ...]) -> list[dict[str, PublicColumn]]:
     """The public columns of each plan's rows, known before anything is shared."""
     tables = shape_of(lambda me: execute_all(me, nodes, stand_ins(nodes)))
     return [{name: one for name, one in table.columns.items() if isinstance(one, PublicColumn)} for table in tables]
+
+
+def has_one_row(node: Node) -> bool:
+    """Whether a placed plan's table has one row, or room for one alone."""
+    return shape_of(lambda me: execute(me, node, stand_ins((node,)))).rows <= 1
 
 
 def faults_of(node: Node) -> tuple[str, ...]:

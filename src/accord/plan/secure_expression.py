@@ -20,8 +20,9 @@ from accord.plan.secure_flags import Flag, as_bits, difference
 from accord.plan.secure_flow import Step, flow
 from accord.plan.secure_logic import LOGIC
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable
+from accord.plan.secure_text import TEXTS, of_texts, word_of
 from accord.plan.secure_values import Number, Truth, Value, shared, value_of, zeroed
-from accord.plan.types import BOOL, CATEGORY, Type
+from accord.plan.types import BOOL, CATEGORY, TEXT, Type
 from accord.wire.exchange import Protocol
 
 MEANINGS: dict[str, Callable[..., Protocol[Any]]] = {**ARITHMETIC, **LOGIC}  # type: ignore[dict-item]
@@ -165,7 +166,10 @@ def _step(
     if isinstance(one, Literal) or columns_of(one) <= public.keys():
         return Step((), lambda: _ready(value_of(evaluate(one, public, rows), one.type)))
     assert isinstance(one, Call)
-    meaning, here = MEANINGS[one.function], me.step(one.function)
+    here = me.step(one.function)
+    if of_texts(one):
+        return Step(tuple(places[argument] for argument in one.arguments), lambda *values: TEXTS[one.function](here, one, *values, rows))
+    meaning = MEANINGS[one.function]
     return Step(tuple(places[argument] for argument in one.arguments), lambda *values: meaning(here, one, *values))
 
 
@@ -177,7 +181,9 @@ def _finish(me: Party, type: Type, rows: int) -> Callable[[Value], Protocol[tupl
     async def finish(value: Value) -> tuple[Share | Bits, ...]:
         """The value as a secret column that is 0 where NULL, then its NULLs if the type has any."""
         secret: Share | Bits
-        if isinstance(value, Number):
+        if isinstance(value, Number) and type.kind == TEXT:
+            secret, null = word_of(me, value.value, type, type.bytes_max, rows), value.null
+        elif isinstance(value, Number):
             value = await zeroed(me, value)
             secret, null = shared(me, value.value), value.null
         else:

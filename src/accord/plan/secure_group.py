@@ -101,9 +101,9 @@ class _Grouping:
         counted = known(me, column, rows)
         if counted is not None and self.valid is not None:
             counted = await and_bits(me.step("counted"), counted, self.valid)
-        extra = [within, column.value, *([counted] if counted is not None else [])]
         if within.width == 0:
             within = constant_plane(me, False, rows)
+        extra = [within, column.value, *([counted] if counted is not None else [])]
         arranged = await arrange(me, key, [*extra, *carried], valid=self.valid, within=within)
         word, value, *rest = arranged.columns
         plane = rest.pop(0) if counted is not None else None
@@ -245,12 +245,9 @@ def _ones(me: Party, rows: int) -> Share:
 async def _distinct(me: Party, order: _Order) -> Share:
     """1 in the first row of each known value of each group."""
     assert order.word is not None
-    first = order.rows.first
-    if order.word.width:
-        same = await all_bits(me.step("same"), not_bits(me, differences(order.word)))
-        (begins,) = await either(me.step("begins"), (first, not_bits(me, same)))
-        assert isinstance(begins, Bits)
-        first = begins
+    same = await all_bits(me.step("same"), not_bits(me, differences(order.word)))
+    (first,) = await either(me.step("begins"), (order.rows.first, not_bits(me, same)))
+    assert isinstance(first, Bits)
     if order.counted is not None:
         first = await and_bits(me.step("counted"), first, order.counted)
     number: Share = await in_blocks(bit_to_ring, me.step("number"), first, ring=Z64)

@@ -23,6 +23,7 @@ from accord.plan.interpret import sort_rank
 from accord.plan.secure_flags import Flag, as_bits
 from accord.plan.secure_relations import hash_words, look_up_bits, to_bits
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, bits_shared
+from accord.plan.secure_text import word_of
 from accord.plan.secure_values import shared
 from accord.plan.types import BOOL, CATEGORY, TEXT, Type
 
@@ -39,8 +40,7 @@ def as_secret(me: Party, column: Column) -> SecretColumn:
     if column.type.kind == BOOL:
         return SecretColumn(column.type, as_bits(me, column.values != 0, rows), null)
     if width:
-        none = np.zeros((width, (rows + 63) // 64), np.uint64)
-        return SecretColumn(column.type, Bits(rows, none, none), null)
+        return SecretColumn(column.type, word_of(me, column.values, column.type, column.type.bytes_max, rows), null)
     return SecretColumn(column.type, shared(me, column.values), null)
 
 
