@@ -39,6 +39,8 @@ def explain(place: Path, seconds: bool = False) -> None:
     """The explanation as it would be signed; on demand, below it, how long this machine will take, which nobody signs."""
     session = open_study(locate(place).study)
     show_text(session.explanation.text)
+    for party in session.folder.local_parties():
+        _show_policy(session, party)
     if seconds:
         _foretell(session)
 
@@ -63,6 +65,8 @@ def sign(place: Path, parties: list[str], all_local: bool, yes: bool) -> None:
     session = open_study(locate(place).study)
     signers = _signers(session, parties, all_local)
     agreement = session.agreement
+    for party in signers:
+        session.policy_mark(party)
     if yes:
         print(f"accord: warning: signing unread for {_and(signers)}: nobody was shown what is computed and who learns it", file=sys.stderr)
     else:
@@ -117,11 +121,19 @@ def _signers(session: Session, parties: list[str], all_local: bool) -> list[str]
 
 def _show(session: Session, agreement: Agreement, signers: list[str]) -> None:
     show_text(session.explanation.text)
+    for party in signers:
+        _show_policy(session, party)
     print(f"\n{RULE}\nYour signature covers exactly this text and what it describes:")
     for name, value in agreement.document().items():
         print(f"  {name:<12} {_grouped(value)}")
     rows = [(party, roles(session.study, party), _fingerprint(session.folder.party(party).keys().public)) for party in signers]
     console().print(grid(("signs", "part", "with key"), rows))
+
+
+def _show_policy(session: Session, party: str) -> None:
+    if text := session.policy_text(party):
+        print()
+        show_text(text)
 
 
 def _require_yes(signers: list[str]) -> None:

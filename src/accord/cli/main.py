@@ -23,6 +23,8 @@ app = typer.Typer(
 )
 gallery = typer.Typer(help="Published systems, each as a study that runs.", rich_markup_mode="rich")
 app.add_typer(gallery, name="gallery", rich_help_panel=SHOW)
+policy = typer.Typer(help="An owner's own rules for its data: policy.toml in its folder.", rich_markup_mode="rich")
+app.add_typer(policy, name="policy", rich_help_panel=AGREE)
 bench = typer.Typer(help="Benchmarks, each answer compared with DuckDB.", rich_markup_mode="rich")
 app.add_typer(bench, name="bench", rich_help_panel=SHOW)
 
@@ -107,6 +109,20 @@ def sign(
     from accord.cli import agree
 
     agree.sign(study, party or [], all_local, yes)
+
+
+@policy.command("test")
+def policy_test(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A policy.", show_default=False)],
+    study: Annotated[Path, typer.Option(metavar="STUDY", help="The study that declares the tables.", show_default=False)],
+    examples: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Releases to try in place of the study's own.", show_default=False)
+    ] = None,
+) -> int:
+    """Say of each release whether the policy allows it; if not, which rule says so and what is nearest. Reads no data."""
+    from accord.cli import policy as command
+
+    return command.test(file, study, examples)
 
 
 @app.command(rich_help_panel=RUN)

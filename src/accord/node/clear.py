@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,13 +10,19 @@ from accord.frame.oracle import run_clear
 from accord.node.compiled import Compiled
 from accord.node.folder import StudyFolder
 from accord.node.owner import owned_tables
+from accord.node.policies import require_allowed
 from accord.release.clear import release_in_clear
 from accord.release.table import ReleasedTable
 
 
 def run_in_clear(folder: StudyFolder, compiled: Compiled) -> dict[str, dict[str, ReleasedTable]]:
-    """Each recipient's tables by release. Raises Refused where an owner's file is not on this machine, BadData for bad cells."""
+    """Each recipient's tables by release.
+
+    Raises Refused where an owner's file is not on this machine or its policy does not allow the study, BadData for bad cells.
+    """
     study = compiled.study
+    for owner in study.owners:
+        require_allowed(compiled, folder.party(owner), datetime.date.today())
     owned = {owner: owned_tables(study, folder.party(owner)) for owner in study.owners}
     pooled: dict[str, Mapping[str, Path]] = {
         name: {owner: owned[owner][name].path for owner in table.owners} for name, table in study.catalog.tables.items()

@@ -38,11 +38,15 @@ ONCE = "Each of its cells is answered once for one version of the data; owners r
 
 @dataclass(frozen=True)
 class Branch:
-    """One plan of a release: for all its recipients, or for the one whose value `:recipient` takes."""
+    """One plan of a release: for all its recipients, or for the one whose value `:recipient` takes.
+
+    `asked` is the question alone; `unplaced` also holds each unit to its number of rows, where the release has noise.
+    """
 
     text: ReleaseText
     unplaced: Node
     spec: ReleaseSpec
+    asked: Node
     parameters: tuple[tuple[str, str], ...] = ()
 
 
@@ -91,7 +95,8 @@ class Compiled:
         """What each party is shown before it signs."""
         study = self.study
         told = [_told(branch) for branch in self.branches]
-        return explain(told, study.catalog, self.profile, study.servers, study.title, study.purpose)
+        purpose = f"{study.purpose} (code {study.purpose_code})" if study.purpose_code else study.purpose
+        return explain(told, study.catalog, self.profile, study.servers, study.title, purpose)
 
     def agreement(self, consortium: Consortium) -> Agreement:
         """What signatures cover."""
@@ -140,6 +145,7 @@ class _Draft:
     """A plan of a release before it is placed."""
 
     text: ReleaseText
+    asked: Node
     unplaced: Node
     recipients: tuple[str, ...] | ByColumns
     parameters: tuple[tuple[str, str], ...] = ()
@@ -163,16 +169,19 @@ def _drafts(study: Study, release: ReleaseText, named: Mapping[str, Node]) -> li
     with _named(f"release {release.name}"):
         by_columns = ByColumns(release.recipient_columns, tuple(study.party_values.items())) if release.recipient_columns else None
         if RECIPIENT not in release.sql:
-            return [_Draft(release, to_plan(release.sql, study.catalog, named), by_columns or release.recipients)]
+            asked = to_plan(release.sql, study.catalog, named)
+            return [_Draft(release, asked, asked, by_columns or release.recipients)]
         if by_columns:
             raise Refused("a question with :recipient whose rows go to parties by column", do="name the recipients")
         values = {party: value for value, party in study.party_values.items()}
         if unnamed := set(release.recipients) - set(values):
             raise Refused(f":recipient has no value for {', '.join(sorted(unnamed))}", do="add them to [party_values]")
-        return [
-            _Draft(release, to_plan(release.sql, study.catalog, named, dict(asked)), (party,), asked)
-            for party, asked in ((party, (("recipient", values[party]),)) for party in release.recipients)
-        ]
+        drafts = []
+        for party in release.recipients:
+            parameters = (("recipient", values[party]),)
+            asked = to_plan(release.sql, study.catalog, named, dict(parameters))
+            drafts.append(_Draft(release, asked, asked, (party,), parameters))
+        return drafts
 
 
 def _placed(study: Study, drafts: Sequence[_Draft]) -> tuple[Node, ...]:
@@ -199,7 +208,7 @@ def _branch(draft: _Draft, node: Node) -> Branch:
             reason=draft.text.reason,
             title=draft.text.title,
         )
-    return Branch(draft.text, draft.unplaced, spec, draft.parameters)
+    return Branch(draft.text, draft.unplaced, spec, draft.asked, draft.parameters)
 
 
 @contextmanager

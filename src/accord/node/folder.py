@@ -2,6 +2,7 @@
 
 study.toml  consortium.toml  approvals/PARTY.json     shared with everybody
 parties/PARTY/keys.private.json  tls.pem  party.toml  the party's own: keys, where its data lies
+parties/PARTY/policy.toml                             an owner's: what may be done with its data
 parties/PARTY/ledger.jsonl  attempts.log              what it took part in; which attempts it has spent
 parties/PARTY/openings/RUN.json                       an owner's: what shows that a run's inputs are what it committed to
 runs/RUN/…                                            sealed results, the servers' statements and the receipt of a run
@@ -17,10 +18,11 @@ import msgspec
 from accord.base import canonical
 from accord.base.errors import Refused
 from accord.base.names import party_name
-from accord.study import consortium, document, keys
+from accord.study import consortium, document, keys, policy
 from accord.study.approval import Approval
 from accord.study.fields import Fields, read_toml
 from accord.study.ledger import Ledger
+from accord.study.policy import Policy
 
 PARTY_FILE = "party.toml"
 
@@ -54,6 +56,16 @@ class PartyFolder:
         tables = fields.take("data", dict, {})
         fields.done()
         return {table: (self.path / str(place)).resolve() for table, place in tables.items()}
+
+    def policy(self) -> Policy | None:
+        """The party's policy, from `policy.toml`; None where it has none. Raises Refused for another party's."""
+        path = self.path / policy.FILE
+        if not path.exists():
+            return None
+        found = policy.read(path)
+        if found.owner != self.name:
+            raise Refused(f"this is a policy of {found.owner}", where=str(path), rule="a policy names its owner", do="put it right")
+        return found
 
     def write_data(self, tables: dict[str, Path]) -> None:
         """Write `party.toml`."""

@@ -1,10 +1,12 @@
 """An owner's part of a run: check its data, take the local steps, and hand each server its sealed share.
 
-Before anything is sealed the owner looks at its ledger: a cell that was answered is not answered again for the same data.
+Before anything is sealed the owner looks at its policy, which must allow the study, and at its ledger: a cell that was answered is not
+answered again for the same data.
 """
 
 from __future__ import annotations
 
+import datetime
 import functools
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +24,7 @@ from accord.node.compiled import Compiled
 from accord.node.envelope import close
 from accord.node.folder import PARTY_FILE, PartyFolder
 from accord.node.history import SHARED, require_unanswered
+from accord.node.policies import require_agreed, require_allowed, spend
 from accord.plan.nodes import Field, Input, Public
 from accord.study.consortium import Consortium
 from accord.study.document import Study
@@ -54,7 +57,11 @@ def owned_tables(study: Study, folder: PartyFolder) -> dict[str, OwnedTable]:
 
 
 def local_columns(compiled: Compiled, folder: PartyFolder, done: Callable[[str], None]) -> list[LocalColumns]:
-    """The owner's plain results for each of its inputs; nothing leaves the machine yet. Raises BadData or Refused."""
+    """The owner's plain results for each of its inputs; nothing leaves the machine yet.
+
+    Raises BadData, or Refused where the owner's policy does not allow the study.
+    """
+    require_allowed(compiled, folder, datetime.date.today())
     tables = owned_tables(compiled.study, folder)
     publics = {name: public_table(node) for name, node in compiled.study.catalog.publics.items()}
     results = []
@@ -67,12 +74,15 @@ def local_columns(compiled: Compiled, folder: PartyFolder, done: Callable[[str],
 def prepare(compiled: Compiled, consortium: Consortium, folder: PartyFolder, run: str, done: Callable[[str], None]) -> list[Prepared]:
     """Check, compute, commit and seal; the owner's ledger then says which cells are answered and what was shared.
 
-    The openings of the commitments stay in the owner's folder. Raises BadData or Refused before anything is sealed.
+    The openings of the commitments stay in the owner's folder. Raises BadData or Refused before anything is sealed; the owner's policy is
+    asked first, so that what it does not allow leaves no trace in the ledger.
     """
-    keys = folder.keys()
+    keys, today = folder.keys(), datetime.date.today()
+    require_agreed(compiled, compiled.agreement(consortium), folder, today)
     columns = local_columns(compiled, folder, done)
     versions = {name: data_version(table.path, keys.salt) for name, table in owned_tables(compiled.study, folder).items()}
     require_unanswered(folder, compiled, versions, run)
+    spend(compiled, folder, run, today)
     encryption = [consortium.keys_of(place.party).encryption for place in consortium.servers]
     prepared = []
     for one in columns:

@@ -15,13 +15,14 @@ from accord.node.compiled import Compiled, compile_study, explanation_digest
 from accord.node.folder import StudyFolder, open_folder
 from accord.node.history import has_failed
 from accord.node.job import Phase
+from accord.node.policies import APPROVED, mark, policy_text
 from accord.node.processes import Progress
 from accord.node.recipient import EXPLANATION, RECEIPT
 from accord.node.runtimes import Outcome
 from accord.plan.explain import Explanation
 from accord.release.seal import ReleasedTable
 from accord.study import consortium, receipt
-from accord.study.approval import Agreement, Approval, approve, missing
+from accord.study.approval import Agreement, Approval, PolicyMark, approve, missing
 from accord.study.document import Study
 from accord.study.keys import PartyKeys, PublicKeys
 from accord.study.lifecycle import State
@@ -66,7 +67,10 @@ class Session:
         return missing(self.agreement, self.folder.approvals(), self.required)
 
     def sign(self, party: str) -> Approval:
-        """Sign with the party's key, which lies in its folder here; hand the approval in and write it into the party's ledger."""
+        """Sign with the party's key, which lies in its folder here; hand the approval in and write it into the party's ledger.
+
+        Raises Refused where an owner's own policy does not allow the study.
+        """
         if party not in self.study.approvers:
             raise Refused(f"the signature of {party} is not needed", rule="every owner and every server signs")
         self.study.require_unexpired(datetime.date.today())
@@ -76,10 +80,19 @@ class Session:
             raise Refused(
                 f"the keys here are not those that the consortium has for {party}", do="make the consortium anew with: accord keys"
             )
-        approval = approve(keys, agreement)
+        policy = self.policy_mark(party)
+        approval = approve(keys, agreement, policy)
         self.folder.add_approval(approval)
-        place.ledger().append("approved", agreement.document())
+        place.ledger().append(APPROVED, {**agreement.document(), **(policy.document() if policy else {})})
         return approval
+
+    def policy_text(self, party: str) -> str:
+        """What a party's own policy asks of the study: its signature covers this too. Empty where its folder here holds none."""
+        return policy_text(self.compiled, self.folder.party(party), datetime.date.today())
+
+    def policy_mark(self, party: str) -> PolicyMark | None:
+        """What a party's signature covers of its own policy. Raises Refused where that does not allow the study."""
+        return mark(self.compiled, self.folder.party(party), datetime.date.today())
 
     def state(self) -> State:
         """Where the study stands, from the files that are here. A study that was changed after a run stands where its signatures do."""

@@ -1,7 +1,7 @@
 """Approvals: what a party's signature covers, and when a study counts as signed.
 
-A signature covers the study, the consortium, the compiled plan and the explanation that the signer was shown. Verification
-raises, counts keys and not signatures, and names who is missing.
+A signature covers the study, the consortium, the compiled plan and the explanation that the signer was shown; an owner's covers its own
+policy too, where it has one. Verification raises, counts keys and not signatures, and names who is missing.
 """
 
 from __future__ import annotations
@@ -38,14 +38,39 @@ class Agreement:
 
 
 @dataclass(frozen=True)
+class PolicyMark:
+    """Under which policy of its own an owner signs: its version, and the hashes (32 bytes each) of it and of what was told of it."""
+
+    version: int
+    policy: bytes
+    told: bytes
+
+    def document(self) -> dict[str, str]:
+        return {"policy_version": str(self.version), "policy": self.policy.hex(), "policy_told": self.told.hex()}
+
+    @staticmethod
+    def read(document: Mapping[str, str]) -> PolicyMark | None:
+        """None where there is none. Raises KeyError or ValueError where it is damaged."""
+        if not {"policy_version", "policy", "policy_told"} & set(document):
+            return None
+        return PolicyMark(int(document["policy_version"]), bytes.fromhex(document["policy"]), bytes.fromhex(document["policy_told"]))
+
+
+@dataclass(frozen=True)
 class Approval:
-    """One party's signature (64 bytes) over an agreement."""
+    """One party's signature (64 bytes) over an agreement, and over the mark of its own policy where it has one."""
 
     party: str
     signature: bytes
+    policy: PolicyMark | None = None
+
+    def message(self, agreement: Agreement) -> bytes:
+        """What this party signed, if it signed that agreement."""
+        return _message(agreement, self.policy)
 
     def document(self) -> dict[str, str]:
-        return {"party": self.party, "protocol": str(PROTOCOL_VERSION), "signature": self.signature.hex()}
+        mark = self.policy.document() if self.policy else {}
+        return {"party": self.party, "protocol": str(PROTOCOL_VERSION), "signature": self.signature.hex(), **mark}
 
     @staticmethod
     def read(document: Mapping[str, str]) -> Approval:
@@ -57,17 +82,23 @@ class Approval:
                 rule="all parties run the same",
                 do="install the same release everywhere, then sign anew",
             )
-        return Approval(party, bytes.fromhex(document["signature"]))
+        return Approval(party, bytes.fromhex(document["signature"]), PolicyMark.read(document))
 
 
-def approve(keys: PartyKeys, agreement: Agreement) -> Approval:
-    return Approval(keys.party, keys.sign(agreement.message()))
+def _message(agreement: Agreement, policy: PolicyMark | None) -> bytes:
+    if policy is None:
+        return agreement.message()
+    return canonical.digest("approval under policy", agreement.message(), str(policy.version).encode(), policy.policy, policy.told)
+
+
+def approve(keys: PartyKeys, agreement: Agreement, policy: PolicyMark | None = None) -> Approval:
+    return Approval(keys.party, keys.sign(_message(agreement, policy)), policy)
 
 
 def missing(agreement: Agreement, approvals: Iterable[Approval], required: Mapping[str, PublicKeys]) -> list[str]:
     """The required parties whose own key has not signed exactly this agreement, by name."""
-    message = agreement.message()
-    good = {one.party for one in approvals if one.party in required and is_signed(required[one.party].signing, message, one.signature)}
+    known = [one for one in approvals if one.party in required]
+    good = {one.party for one in known if is_signed(required[one.party].signing, one.message(agreement), one.signature)}
     return sorted(set(required) - good)
 
 
@@ -92,10 +123,9 @@ def require_approved(agreement: Agreement, approvals: Iterable[Approval], requir
 
 
 def _require_own_keys(agreement: Agreement, approvals: Iterable[Approval], required: Mapping[str, PublicKeys]) -> None:
-    message = agreement.message()
     for one in approvals:
         for other, keys in required.items():
-            if is_signed(keys.signing, message, one.signature):
+            if is_signed(keys.signing, one.message(agreement), one.signature):
                 raise Refused(
                     f"the approval of {one.party} is signed with the key of {other}",
                     rule="one key counts once",

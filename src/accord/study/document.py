@@ -49,7 +49,7 @@ class ReleaseText:
 
 @dataclass(frozen=True)
 class Study:
-    """A checked study. `content` is the plain parsed document."""
+    """A checked study. `content` is the plain parsed document; `purpose_code` is what owners' policies may know the purpose by."""
 
     name: str
     title: str
@@ -63,6 +63,7 @@ class Study:
     queries: dict[str, str]
     releases: tuple[ReleaseText, ...]
     content: dict[str, Any]
+    purpose_code: str = ""
 
     @cached_property
     def encoded(self) -> bytes:
@@ -110,7 +111,7 @@ def read(folder: Path) -> Study:
 
 def parse(document: dict[str, Any]) -> Study:
     """A study from its parsed TOML."""
-    content = _plain(document, FILE)
+    content = plain(document, FILE)
     fields = Fields(content, FILE)
     head = Fields(fields.take("study", dict), "[study]")
     party_values: dict[str, str] = {value: party_name(party) for value, party in _texts(fields, "party_values").items()}
@@ -131,6 +132,7 @@ def parse(document: dict[str, Any]) -> Study:
         queries=queries,
         releases=releases,
         content=content,
+        purpose_code=head.take("purpose_code", str, ""),
     )
     head.done()
     _require_releases(study)
@@ -217,12 +219,12 @@ def _servers(head: Fields) -> tuple[str, ...]:
     return servers
 
 
-def _plain(value: Any, where: str) -> Any:
+def plain(value: Any, where: str) -> Any:
     """The parsed TOML with dates as text. Raises Refused for floats: a decimal has no one binary spelling."""
     if isinstance(value, dict):
-        return {key: _plain(inner, f"{where} {key}") for key, inner in value.items()}
+        return {key: plain(inner, f"{where} {key}") for key, inner in value.items()}
     if isinstance(value, list):
-        return [_plain(inner, where) for inner in value]
+        return [plain(inner, where) for inner in value]
     if isinstance(value, datetime.date) and not isinstance(value, datetime.datetime):
         return value.isoformat()
     if isinstance(value, float):

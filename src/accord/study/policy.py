@@ -1,0 +1,269 @@
+"""An owner's policy: `policy.toml` beside its data says what may be done with it, by whom, for what, under which rules and until when.
+
+The owner writes it, raises its version with every change, and signs its hash together with each study. What the policy does not name is not
+allowed: a column that nobody decided about is never used.
+"""
+
+from __future__ import annotations
+
+import datetime
+import difflib
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from accord.base import canonical
+from accord.base.errors import Refused
+from accord.base.names import column_name, party_name
+from accord.plan.usage import AS_INPUT, JOIN_KEY, USES
+from accord.release.rules import RULES
+from accord.study.document import plain
+from accord.study.fields import Fields, read_toml, require_table
+
+FILE = "policy.toml"
+NEVER = "never"
+EPSILON, RHO = "epsilon", "rho"
+LOSSES = (EPSILON, RHO)
+"""What noise loses, each counted by itself: ε of discrete_laplace, ρ of discrete_gaussian."""
+
+
+@dataclass(frozen=True)
+class RuleAsked:
+    """A rule that must judge: its name, the bounds on its parameters, and for minimum_contributors the column whose values it counts."""
+
+    name: str
+    bounds: tuple[tuple[str, int], ...] = ()
+    unit: str = ""
+
+    @property
+    def sentence(self) -> str:
+        bounds = [f"{name} {'at most' if is_most(name) else 'at least'} {value}" for name, value in self.bounds]
+        of = f" of different {self.unit}" if self.unit else ""
+        return f"{self.name}{of}{' with ' if bounds else ''}{', '.join(bounds)}"
+
+
+@dataclass(frozen=True)
+class NoiseAsked:
+    """Noise that will do: the most that a release may lose, by measure, and the columns of the unit that it must hide (none: a row)."""
+
+    losses: Mapping[str, Fraction]
+    unit: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        most = " or ".join(f"{name} at most {value}" for name, value in self.losses.items())
+        return f"noise with {most} that hides {'all rows of one ' + ', '.join(self.unit) if self.unit else 'a row'}"
+
+
+@dataclass(frozen=True)
+class Quota:
+    """The most that one recipient may be told in `days` days; what is older is given back."""
+
+    losses: Mapping[str, Fraction]
+    days: int
+
+    @property
+    def sentence(self) -> str:
+        most = " and ".join(f"{name} = {value}" for name, value in self.losses.items())
+        return f"in any {self.days} days one recipient is told at most {most}"
+
+
+@dataclass(frozen=True)
+class TablePolicy:
+    """One table: the uses allowed of each column, who may get results, and what must judge a release: all `rules`, or `noise`.
+
+    `reason` says why nothing needs to judge, where there are neither.
+    """
+
+    name: str
+    columns: Mapping[str, frozenset[str]]
+    recipients: tuple[str, ...]
+    rules: tuple[RuleAsked, ...]
+    noise: NoiseAsked | None
+    reason: str
+
+    def allowed(self, column: str) -> frozenset[str]:
+        """The uses of a column; none where the policy does not name it. Who may see values may also count, choose and group by them."""
+        found = self.columns.get(column, frozenset())
+        return found | (frozenset(USES) - {JOIN_KEY}) if AS_INPUT in found else found
+
+    def sentence_of(self, column: str) -> str:
+        """What is allowed of a column, in words."""
+        if column not in self.columns:
+            near = difflib.get_close_matches(column, self.columns, 1)
+            return f"does not name {self.name}.{column}, so it is never used" + (f" (it names {near[0]})" if near else "")
+        uses = [one for one in USES if one in self.columns[column]]
+        return f"allows of {self.name}.{column}: {' or '.join(uses) or 'nothing'}"
+
+    @property
+    def judges(self) -> str:
+        """What must judge, in words."""
+        rules = " and ".join(one.sentence for one in self.rules)
+        return ", or ".join(one for one in (rules, self.noise.sentence if self.noise else "") if one) or f"no rule: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A checked policy. `content` is the plain parsed document."""
+
+    owner: str
+    version: int
+    expires: datetime.date
+    recipients: tuple[str, ...]
+    purposes: tuple[str, ...]
+    quota: Quota | None
+    tables: Mapping[str, TablePolicy]
+    content: dict[str, Any] = field(repr=False)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The hash of the parsed content: spaces and comments may differ. 32 bytes."""
+        return canonical.digest("policy", canonical.encode(self.content))
+
+    @property
+    def title(self) -> str:
+        return f"policy of {self.owner}, version {self.version}"
+
+
+def is_most(parameter: str) -> bool:
+    """Whether a rule with a smaller parameter is the stricter one."""
+    return parameter.startswith("maximum")
+
+
+def read(path: Path) -> Policy:
+    """The policy of a file. Raises Refused with the place of the first thing that is wrong."""
+    return parse(read_toml(path), str(path.name))
+
+
+def parse(document: dict[str, Any], where: str = FILE) -> Policy:
+    """A policy from its parsed TOML."""
+    content = plain(document, where)
+    fields = Fields(content, where)
+    recipients = _parties(fields)
+    policy = Policy(
+        owner=party_name(fields.take("owner", str)),
+        version=_positive(fields, "version"),
+        expires=_date(fields),
+        recipients=recipients,
+        purposes=_some(fields, "purposes", "the purposes, or their codes, that the data may serve"),
+        quota=_quota(fields),
+        tables={name: _table(name, one, recipients, where) for name, one in fields.take("tables", dict).items()},
+        content=content,
+    )
+    fields.done()
+    return policy
+
+
+def _table(name: str, document: Any, recipients: tuple[str, ...], where: str) -> TablePolicy:
+    place = f"{where} [tables.{name}]"
+    fields = Fields(require_table(document, place), place)
+    table = TablePolicy(
+        name=column_name(name),
+        columns={column_name(one): _uses(uses, one, place) for one, uses in fields.take("columns", dict, {}).items()},
+        recipients=_parties(fields) if fields.has("recipients") else recipients,
+        rules=tuple(_rule(one) for one in fields.tables("rules", [])),
+        noise=_noise(fields),
+        reason=fields.take("reason", str, ""),
+    )
+    fields.done()
+    if not table.rules and not table.noise and not table.reason:
+        raise Refused(
+            f"nothing says what must judge a release of {name}",
+            where=place,
+            rule="a table asks for rules, for noise, or says why it needs none",
+            do='add rules = [{ rule = "minimum_count", minimum = 10 }], or reason = "…"',
+        )
+    for one in table.rules:
+        if one.unit and one.unit not in table.columns:
+            raise Refused(f"{one.name} counts {one.unit}, which this table does not name", where=place, do="name the column below columns")
+    return table
+
+
+def _uses(value: Any, column: str, where: str) -> frozenset[str]:
+    texts = [value] if isinstance(value, str) else value
+    known = isinstance(texts, list) and all(one in (*USES, NEVER) for one in texts)
+    if not known or not texts or (NEVER in texts and len(texts) > 1):
+        raise Refused(
+            f"{column} = {value!r}",
+            where=where,
+            rule=f"{NEVER}, or a list of {', '.join(USES)}",
+            do='write what is allowed, as ["aggregated"]',
+        )
+    return frozenset(texts) - {NEVER}
+
+
+def _rule(fields: Fields) -> RuleAsked:
+    name = fields.take("rule", str)
+    if name not in RULES:
+        raise Refused(f"no rule {name!r}", where=fields.where, rule=f"one of {', '.join(RULES)}", do="name one of them")
+    numbers = [one for one, parameter in inspect.signature(RULES[name]).parameters.items() if parameter.annotation == "int"]
+    bounds = tuple((one, fields.take(one, int)) for one in numbers)
+    unit = column_name(fields.take("unit", str)) if name == "minimum_contributors" else ""
+    fields.done()
+    return RuleAsked(name, bounds, unit)
+
+
+def _noise(fields: Fields) -> NoiseAsked | None:
+    if not fields.has("noise"):
+        return None
+    inner = Fields(fields.take("noise", dict), f"{fields.where} noise")
+    asked = NoiseAsked(_losses(inner), inner.texts("unit", []))
+    inner.done()
+    return asked
+
+
+def _quota(fields: Fields) -> Quota | None:
+    if not fields.has("quota"):
+        return None
+    inner = Fields(fields.take("quota", dict), f"{fields.where} [quota]")
+    quota = Quota(_losses(inner), _positive(inner, "days"))
+    inner.done()
+    return quota
+
+
+def _losses(fields: Fields) -> dict[str, Fraction]:
+    losses = {name: _fraction(fields, name) for name in LOSSES if fields.has(name)}
+    if not losses:
+        raise Refused("no loss is named", where=fields.where, rule=f"{' or '.join(LOSSES)}, as text", do='write epsilon = "1"')
+    return losses
+
+
+def _fraction(fields: Fields, name: str) -> Fraction:
+    text = fields.take(name, str)
+    try:
+        value = Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        value = Fraction(0)
+    if value <= 0:
+        raise Refused(f"{name} = {text!r}", where=fields.where, rule="text, a number above 0", do=f'write {name} = "1"')
+    return value
+
+
+def _parties(fields: Fields) -> tuple[str, ...]:
+    return tuple(party_name(one) for one in _some(fields, "recipients", "who may receive results"))
+
+
+def _some(fields: Fields, name: str, what: str) -> tuple[str, ...]:
+    found = fields.texts(name)
+    if not found:
+        raise Refused(f"{name} is empty", where=fields.where, rule=f"it names {what}", do="name them; what is not named is not allowed")
+    return found
+
+
+def _positive(fields: Fields, name: str) -> int:
+    value = fields.take(name, int)
+    if value < 1:
+        raise Refused(f"{name} = {value}", where=fields.where, rule="1 or more", do="write a whole number")
+    return value
+
+
+def _date(fields: Fields) -> datetime.date:
+    text = fields.take("expires", str)
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError as error:
+        raise Refused(f"expires = {text}", where=fields.where, rule="a day as 2027-12-31") from error

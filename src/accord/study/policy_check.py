@@ -1,0 +1,296 @@
+"""A study's releases against an owner's policy: refusals are values that name rule, owner, place, and the nearest thing that would pass."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from accord.base.errors import Refused
+from accord.plan.usage import AFTER_GROUPING, AGGREGATED, AS_INPUT, IN_CONDITIONS, JOIN_KEY, Origin, Usage
+from accord.release.noise import LAPLACE, Noise
+from accord.release.rules import RULES, MinimumContributors, MinimumCount, Rule
+from accord.study.policy import EPSILON, RHO, NoiseAsked, Policy, RuleAsked, TablePolicy, is_most
+
+STUDY = "the study"
+MECHANISMS = {EPSILON: "discrete_laplace", RHO: "discrete_gaussian"}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a policy does not allow something: the `rule` with its owner and version, the `place`, and the `nearest` that would pass."""
+
+    owner: str
+    rule: str
+    place: str
+    reason: str
+    nearest: str
+
+    def error(self) -> Refused:
+        return Refused(self.reason, where=self.place, rule=self.rule, do=self.nearest)
+
+    @property
+    def sentence(self) -> str:
+        return str(self.error())
+
+
+@dataclass(frozen=True)
+class Question:
+    """One release as policies see it."""
+
+    name: str
+    recipients: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    noise: Noise | None
+    usage: Usage
+
+    @property
+    def place(self) -> str:
+        return f"release {self.name}"
+
+    def loss(self, tables: Iterable[str]) -> tuple[str, Fraction] | None:
+        """What it loses of a unit of some of these tables, with its measure; None where it has no noise for them."""
+        if self.noise is None or self.noise.unit.table not in tables:
+            return None
+        return (EPSILON if self.noise.mechanism == LAPLACE else RHO), self.noise.loss
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a study asks of an owner: its purpose, and the questions that read the owner's `tables`."""
+
+    purpose: str
+    purpose_code: str
+    tables: tuple[str, ...]
+    questions: tuple[Question, ...]
+
+
+def refusals(policy: Policy, asked: Asked, today: datetime.date) -> tuple[Refusal, ...]:
+    """Everything that the policy does not allow, in order; nothing where all is allowed."""
+    return tuple(_Check(policy, asked).all(today))
+
+
+def losses(asked: Asked) -> dict[tuple[str, str], Fraction]:
+    """What each recipient would be told of the owner's units in one run, by (recipient, measure)."""
+    found: dict[tuple[str, str], Fraction] = {}
+    for question in asked.questions:
+        if loss := question.loss(asked.tables):
+            for recipient in question.recipients:
+                key = (recipient, loss[0])
+                found[key] = found.get(key, Fraction(0)) + loss[1]
+    return found
+
+
+class _Check:
+    def __init__(self, policy: Policy, asked: Asked) -> None:
+        self.policy, self.asked = policy, asked
+
+    def no(self, place: str, reason: str, rule: str, nearest: str) -> Refusal:
+        return Refusal(self.policy.owner, f"{self.policy.title}: {rule}", place, reason, nearest)
+
+    def all(self, today: datetime.date) -> Iterator[Refusal]:
+        if not self.asked.questions:
+            return
+        yield from self._study(today)
+        for question in self.asked.questions:
+            yield from self._question(question)
+        yield from self._quota()
+
+    def _study(self, today: datetime.date) -> Iterator[Refusal]:
+        policy, asked = self.policy, self.asked
+        if today > policy.expires:
+            yield self.no(STUDY, f"it is {today}", f"it expired on {policy.expires}", "let its owner write one with a later date")
+        if not {_plain(asked.purpose), _plain(asked.purpose_code)} & {_plain(one) for one in policy.purposes}:
+            allowed = ", ".join(repr(one) for one in policy.purposes)
+            code = f" (code {asked.purpose_code})" if asked.purpose_code else ""
+            yield self.no(
+                STUDY,
+                f"its purpose is {asked.purpose!r}{code}",
+                f"its data may serve {allowed}",
+                f"write purpose_code = {policy.purposes[0]!r} below [study] if that is what it is for",
+            )
+
+    def _question(self, question: Question) -> Iterator[Refusal]:
+        for name in (one for one in self.asked.tables if one in question.usage.tables):
+            table = self.policy.tables.get(name)
+            if table is None:
+                known = ", ".join(self.policy.tables) or "no table"
+                yield self.no(
+                    question.place, f"it reads {name}", f"it names {known}", f"leave {name} out, or let its owner add [tables.{name}]"
+                )
+                continue
+            yield from self._recipients(question, table)
+            yield from self._uses(question, table)
+            yield from self._judged(question, table)
+
+    def _recipients(self, question: Question, table: TablePolicy) -> Iterator[Refusal]:
+        if strangers := [one for one in question.recipients if one not in table.recipients]:
+            left = [one for one in question.recipients if one in table.recipients] or list(table.recipients)
+            yield self.no(
+                question.place,
+                f"{_and(strangers)} would receive what follows from {table.name}",
+                f"results of {table.name} go to {_and(table.recipients)} alone",
+                f"write recipients = {_list(left)}",
+            )
+
+    def _uses(self, question: Question, table: TablePolicy) -> Iterator[Refusal]:
+        for use in question.usage.uses:
+            allowed = table.allowed(use.column)
+            if use.table == table.name and use.use not in allowed:
+                yield self.no(
+                    f"{question.place}, {use.place}",
+                    f"{table.name}.{use.column} is used {_USED[use.use]}",
+                    f"it {table.sentence_of(use.column)}",
+                    _nearest(use.use, use.column, allowed),
+                )
+
+    # ---- what judges
+
+    def _judged(self, question: Question, table: TablePolicy) -> Iterator[Refusal]:
+        if not table.rules and not table.noise:
+            return
+        if question.noise:
+            yield from self._noised(question, table)
+        elif not table.rules:
+            yield self.no(question.place, "it has no noise", f"{table.name} asks for {table.judges}", _noise_form(table))
+        else:
+            for asked in table.rules:
+                yield from self._ruled(question, table, asked)
+
+    def _noised(self, question: Question, table: TablePolicy) -> Iterator[Refusal]:
+        noise, asked, rule = question.noise, table.noise, f"{table.name} asks for {table.judges}"
+        assert noise is not None
+        if asked is None:
+            yield self.no(question.place, "noise is all that judges it", rule, f"write rules = [{_rule_form(table.rules[0], 'n')}]")
+        elif noise.unit.table != table.name:
+            reason = f"its noise hides a unit of {noise.unit.table}, none of {table.name}"
+            yield self.no(question.place, reason, rule, _noise_form(table))
+        elif asked.unit and not (noise.unit.columns and set(noise.unit.columns) <= set(asked.unit)):
+            yield self.no(question.place, f"its noise hides {noise.unit.sentence}", rule, _noise_form(table))
+        else:
+            yield from self._loss(question, asked, rule, _noise_form(table))
+
+    def _loss(self, question: Question, asked: NoiseAsked, rule: str, nearest: str) -> Iterator[Refusal]:
+        measure, loss = question.loss(self.asked.tables) or (EPSILON, Fraction(0))
+        if loss > asked.losses.get(measure, Fraction(0)):
+            yield self.no(question.place, f"its noise has {measure} = {loss}", rule, nearest)
+
+    def _ruled(self, question: Question, table: TablePolicy, asked: RuleAsked) -> Iterator[Refusal]:
+        rule = f"{table.name} asks for {table.judges}"
+        named = [one for one in question.rules if isinstance(one, RULES[asked.name])]
+        strict = [one for one in named if _is_strict(one, asked)]
+        if not strict:
+            has = f"its {asked.name} is weaker" if named else f"no {asked.name} judges it"
+            yield self.no(question.place, has, rule, f"write rules = [{_rule_form(asked, _count_column(question, table))}]")
+        elif issubclass(RULES[asked.name], MinimumCount):
+            yield from self._counted(question, table, asked, [one for one in strict if isinstance(one, MinimumCount)], rule)
+
+    def _counted(
+        self, question: Question, table: TablePolicy, asked: RuleAsked, strict: Sequence[MinimumCount], rule: str
+    ) -> Iterator[Refusal]:
+        """What the rules count must be rows (or units) of the table, in the groups that the values are made of."""
+        columns = question.usage.columns
+        honest = [one for one in strict if _does_count(columns[one.column], table.name, asked)]
+        what = f"different {asked.unit}" if asked.unit else "rows"
+        count = f"COUNT(DISTINCT {asked.unit}) AS n" if asked.unit else "COUNT(*) AS n"
+        if not honest:
+            reason = f"{strict[0].column}, which {asked.name} judges, does not count {what} of {table.name}"
+            yield self.no(question.place, reason, rule, f"judge {count}, taken over the rows of {table.name} in the same GROUP BY")
+            return
+        groupings = frozenset[int]().union(*(columns[one.column].groupings for one in honest))
+        for name, origin in columns.items():
+            if table.name in origin.row_by_row:
+                reason = "no count judges what is released row by row"
+                yield self.no(f"{question.place}, {name}", reason, rule, "aggregate it in a GROUP BY")
+            elif table.name in origin.tables and not origin.groupings <= groupings:
+                reason = f"{honest[0].column} counts another grouping than the one that {name} is made in"
+                yield self.no(f"{question.place}, {name}", reason, rule, f"add {count} to that GROUP BY, and a rule that judges it")
+
+    # ---- quota
+
+    def _quota(self) -> Iterator[Refusal]:
+        """One run alone must fit; what earlier runs took is looked up when data is shared."""
+        if self.policy.quota is None:
+            return
+        for (recipient, measure), loss in losses(self.asked).items():
+            most = self.policy.quota.losses.get(measure, Fraction(0))
+            if loss > most:
+                reason = f"{recipient} would be told {measure} = {loss} in one run"
+                nearest = f"ask for {measure} of at most {most} in all" if most else f"ask for {MECHANISMS[_other(measure)]}"
+                yield self.no(STUDY, reason, self.policy.quota.sentence, nearest)
+
+
+_USED = {
+    JOIN_KEY: "as join key",
+    IN_CONDITIONS: "in conditions",
+    AGGREGATED: "aggregated",
+    AFTER_GROUPING: "to tell groups apart that are released",
+    AS_INPUT: "as input, row by row",
+}
+
+
+def _nearest(use: str, column: str, allowed: frozenset[str]) -> str:
+    """The form of the question that is next to this one and allowed."""
+    if use == AS_INPUT and AGGREGATED in allowed:
+        return f"release SUM({column}), AVG({column}) or another aggregate of it"
+    if use in (AS_INPUT, IN_CONDITIONS) and AFTER_GROUPING in allowed:
+        return f"GROUP BY {column}, and release each group"
+    if use == AFTER_GROUPING and AGGREGATED in allowed:
+        return f"leave it out of the groups; COUNT(DISTINCT {column}) is allowed"
+    if use == AGGREGATED and AFTER_GROUPING in allowed:
+        return f"GROUP BY {column} with COUNT(*)"
+    if JOIN_KEY in allowed:
+        return f"use {column} in JOIN … ON alone"
+    if IN_CONDITIONS in allowed:
+        return f"use {column} in WHERE alone, with COUNT(*)"
+    if AGGREGATED in allowed:
+        return f"leave {column} out here; SUM({column}) or AVG({column}) over all rows of a group is allowed"
+    return f"leave {column} out" if not allowed else f"leave {column} out here; allowed is {' or '.join(sorted(allowed))}"
+
+
+def _does_count(origin: Origin, table: str, asked: RuleAsked) -> bool:
+    return (table, asked.unit) in origin.distinct if asked.unit else table in origin.counts
+
+
+def _is_strict(rule: Rule, asked: RuleAsked) -> bool:
+    given: Mapping[str, int] = {name: getattr(rule, name) for name, _ in asked.bounds}
+    return all(given[name] <= bound if is_most(name) else given[name] >= bound for name, bound in asked.bounds)
+
+
+def _count_column(question: Question, table: TablePolicy) -> str:
+    """A released column that counts the table's rows, if there is one."""
+    return next((name for name, one in question.usage.columns.items() if table.name in one.counts), "n")
+
+
+def _rule_form(asked: RuleAsked, column: str) -> str:
+    """The rule as a study writes it."""
+    columns = f', column = "{column}"' if issubclass(RULES[asked.name], MinimumCount | MinimumContributors) else ""
+    return f'{{ rule = "{asked.name}"{columns}{"".join(f", {name} = {value}" for name, value in asked.bounds)} }}'
+
+
+def _noise_form(table: TablePolicy) -> str:
+    """The noise as a study writes it."""
+    if table.noise is None:
+        return "release it under rules, in a study without noise"
+    measure, most = next(iter(table.noise.losses.items()))
+    columns = f", columns = {_list(table.noise.unit)}, rows_max = …" if table.noise.unit else ""
+    return f'write noise = {{ mechanism = "{MECHANISMS[measure]}", {measure} = "{most}", unit = {{ table = "{table.name}"{columns} }} }}'
+
+
+def _other(measure: str) -> str:
+    return RHO if measure == EPSILON else EPSILON
+
+
+def _plain(text: str) -> str | None:
+    """A purpose to compare: spaces and letter case do not matter; nothing where there is none."""
+    return " ".join(text.split()).casefold() or None
+
+
+def _list(names: Sequence[str]) -> str:
+    """Names as TOML."""
+    return "[" + ", ".join(f'"{name}"' for name in names) + "]"
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join([*([", ".join(names[:-1])] if len(names) > 1 else []), *names[-1:]])
