@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from accord.base.errors import Refused
 from accord.base.names import fresh_name
+from accord.frame.as_of import DO, FLIPPED, TIMES, Sides, as_of_join
 from accord.frame.expressions import Expressions
 from accord.frame.places import at
 from accord.frame.scopes import conjuncts, subqueries_of, tables_read
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from accord.frame.query import Query
 
 _HINT = re.compile(r"\+\s*rows_max\(\s*(\d+)\s*\)\s*")
-JOINS_ACCEPTED = "inner, left, right, full, cross, semi and anti"
+JOINS_ACCEPTED = "inner, left, right, full, cross, semi, anti and as-of"
 
 
 @dataclass
@@ -68,7 +69,7 @@ class From:
         for join in self.tree.args.get("joins") or ():
             with at(join, self.query.sql):
                 kind = self._kind(join)
-                if kind in ("inner", "cross"):
+                if kind in ("inner", "cross") and not join.method:
                     pool.append(self.query.source(join.this))
                     on += conjuncts(join.args["on"]) if join.args.get("on") else []
                     hints.append(rows_hint(join))
@@ -76,17 +77,31 @@ class From:
                     if not has_comma:
                         pool, on = [self._combined(pool[0], pool[1], "inner", on, hints.pop())], []
                     continue
-                before = self._merged(pool, on, kind in ("left", "semi", "anti"), hints)
-                pool, on, hints, has_comma = [self._outer(before, join, kind)], [], [], False
+                before = self._merged(pool, on, kind in ("left", "semi", "anti") and not self._turns_later(join), hints)
+                made = self._as_of(before, join, kind) if join.method == "ASOF" else self._outer(before, join, kind)
+                pool, on, hints, has_comma = [made], [], [], False
         return self._merged(pool, on, True, hints)
 
     def _kind(self, join: exp.Join) -> str:
         side, kind = join.side or "", join.kind or ""
         known = kind in ("", "INNER", "CROSS", "OUTER", "SEMI", "ANTI")
-        if join.method or not known or join.args.get("match_condition"):
+        is_as_of = join.method == "ASOF" and kind in ("", "INNER", "OUTER") and side in ("", "LEFT")
+        if (join.method and not is_as_of) or not known or join.args.get("match_condition"):
             what = " ".join(filter(None, (join.method, side, kind)))
             raise Refused(f"{what} JOIN is not supported", rule=JOINS_ACCEPTED, do="JOIN … USING (columns)")
+        if side in ("RIGHT", "FULL") and self._has_comma_before(join):
+            rule = "a comma joins what its sides have joined before"
+            raise Refused(f"{side} JOIN after a comma", rule=rule, do="write CROSS JOIN for the comma, or a subquery")
         return (kind if kind in ("SEMI", "ANTI", "CROSS") else side or "inner").lower()
+
+    def _has_comma_before(self, join: exp.Join) -> bool:
+        joins = self.tree.args["joins"]
+        return any(not (one.kind or one.side or one.method or one.args.get("on")) for one in joins[: joins.index(join)])
+
+    def _turns_later(self, join: exp.Join) -> bool:
+        """Whether a later join keeps rows for which WHERE could already have been decided: then WHERE has to wait."""
+        joins = self.tree.args["joins"]
+        return any(one.side in ("RIGHT", "FULL") for one in joins[joins.index(join) :])
 
     # ---- tables between commas
 
@@ -149,6 +164,29 @@ class From:
         if kind == "right":
             return self._combined(right, left, "left", given, rows_hint(join))
         return self._combined(left, right, kind, given, rows_hint(join))
+
+    def _as_of(self, left: Source, join: exp.Join, kind: str) -> Source:
+        """ASOF JOIN: equalities, and one comparison of times."""
+        right = _apart(self.query.source(join.this), left)
+        both = Expressions({**left.columns, **right.columns}, self.query.parameters, self.query.sql)
+        pairs, times = [], []
+        for node in conjuncts(join.args["on"]) if join.args.get("on") else []:
+            if equal := self._pair(node, both, (left.names, right.names)):
+                pairs.append(equal)
+            elif type(node) in TIMES and (
+                pair := self._pair(exp.EQ(this=node.this, expression=node.expression), both, (left.names, right.names))
+            ):
+                times.append(
+                    (TIMES[type(node)] if columns_of(both.translate(node.this)) <= left.names else FLIPPED[TIMES[type(node)]], pair)
+                )
+            else:
+                raise Refused("this condition of an ASOF JOIN", rule="equalities, and one comparison of times", do=DO)
+        if len(times) != 1:
+            raise Refused(f"an ASOF JOIN with {len(times)} comparisons of times", rule="equalities, and one comparison of times", do=DO)
+        function, pair = times[0]
+        lefts, rights, on = with_columns(left.node, right.node, [*pairs, pair])
+        joined = as_of_join(Sides(lefts, rights, on[:-1], on[-1], function), "left" if kind == "left" else "inner", self.query.catalog)
+        return _source_of(joined, left, right, {second: first for first, second in on[:-1]})
 
     def _combined(self, kept: Source, other: Source, kind: str, given: list[exp.Expr], hint: int) -> Source:
         """The join of two sources; of an outer join `kept` is the side whose rows all stay."""

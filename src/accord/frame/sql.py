@@ -12,6 +12,7 @@ from sqlglot.errors import OptimizeError, ParseError, TokenError
 from sqlglot.optimizer.qualify import qualify
 
 from accord.base.errors import Refused
+from accord.frame.as_of import DO
 from accord.frame.places import at
 from accord.frame.query import Query
 from accord.plan.catalog import Catalog, TableInfo
@@ -87,11 +88,14 @@ def _unresolved(message: str, schema: Mapping[str, dict[str, str]]) -> Refused:
 
 
 def _require_joins(tree: exp.Expr, sql: str) -> None:
-    """Raises Refused for NATURAL JOIN, of which nothing is left after qualification."""
+    """Raises Refused for NATURAL JOIN and USING in ASOF JOIN, of which nothing is left after qualification."""
     for join in tree.find_all(exp.Join):
         if join.method == "NATURAL":
             with at(join, sql):
                 raise Refused("NATURAL JOIN is not supported", rule="what a join compares stands in the SQL", do="JOIN … USING (columns)")
+        if join.method == "ASOF" and join.args.get("using"):
+            with at(join, sql):
+                raise Refused("USING in ASOF JOIN is not supported", do=DO)
 
 
 def _columns(one: TableInfo | Node) -> dict[str, str]:

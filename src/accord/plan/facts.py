@@ -12,6 +12,7 @@ from accord.base.errors import OurFault
 from accord.plan.catalog import Catalog, TableInfo
 from accord.plan.expression import Call, ColumnRef, Expression, Literal
 from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Local, Node, Project, Public, Scan, Several, Sort
+from accord.plan.types import CATEGORY, DECIMAL
 from accord.plan.typing import domain
 
 Keys = frozenset[str]
@@ -134,7 +135,7 @@ def rows_max(node: Node, keys: Keys, catalog: Catalog, owner: str | None = None)
     if isinstance(node, Concatenate):
         return sum(rows_max(part, keys, catalog, owner) for part in node.parts)
     if isinstance(node, Project):
-        through = frozenset(expression.name for name, expression in node.columns if name in keys and isinstance(expression, ColumnRef))
+        through = frozenset(source for name, expression in node.columns if name in keys and (source := _told_by(expression)))
         return rows_max(node.input, through, catalog, owner)
     if isinstance(node, Aggregate):
         return _aggregate_rows(node, keys, catalog, owner)
@@ -145,6 +146,15 @@ def rows_max(node: Node, keys: Keys, catalog: Catalog, owner: str | None = None)
     if isinstance(node, Limit):
         return min(node.count, rows_max(node.input, keys, catalog, owner))
     return rows_max(node.inputs[0], keys, catalog, owner)
+
+
+def _told_by(expression: Expression) -> str:
+    """The column whose value an expression's value tells: itself, or recast without loss; nothing where there is none."""
+    if isinstance(expression, Call) and expression.function == "cast":
+        before, after = expression.arguments[0].type, expression.type
+        lossless = after.kind == before.kind == CATEGORY or (after.kind == DECIMAL and after.scale >= before.scale)
+        return _told_by(expression.arguments[0]) if lossless else ""
+    return expression.name if isinstance(expression, ColumnRef) else ""
 
 
 def _scan_rows(node: Scan, keys: Keys, catalog: Catalog, owner: str | None) -> int:
