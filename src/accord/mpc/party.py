@@ -91,7 +91,7 @@ class Party:
     def step(self, label: str) -> Party:
         """The same server one step deeper in the path."""
         path = f"{self.path}/{label}" if self.path else label
-        return Party(self.index, self.coins, path, self.row, self.pivot, self.profile)
+        return type(self)(self.index, self.coins, path, self.row, self.pivot, self.profile)
 
     def from_row(self, row: int, pivot: int) -> Party:
         """The same step for the block of rows that begins at `row`."""
