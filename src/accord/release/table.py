@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from accord.plan.evaluate import Plain
 from accord.plan.nodes import Field
-from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, Type
+from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, TEXT, Type
 from accord.release.noise import ColumnNoise
 
 EPOCH = date(1970, 1, 1)
@@ -83,7 +83,7 @@ class ReleasedTable:
         names = [one.name for one in self.fields]
         lines = [names, *([_text(row[name]) for name in names] for row in rows[:ROWS_SHOWN_MAX])]
         widths = [max(len(line[at]) for line in lines) for at in range(len(names))]
-        right = [one.type.kind != CATEGORY for one in self.fields]
+        right = [one.type.kind not in (CATEGORY, TEXT) for one in self.fields]
         table = [
             "  ".join(_aligned(cell, width, end) for cell, width, end in zip(line, widths, right, strict=True)).rstrip() for line in lines
         ]
