@@ -144,18 +144,12 @@ def parse(document: dict[str, Any], where: str = FILE) -> Policy:
     content = plain(document, where)
     fields = Fields(content, where)
     recipients = _parties(fields)
-    policy = Policy(
-        owner=party_name(fields.take("owner", str)),
-        version=_positive(fields, "version"),
-        expires=_date(fields),
-        recipients=recipients,
-        purposes=_some(fields, "purposes", "the purposes, or their codes, that the data may serve"),
-        quota=_quota(fields),
-        tables={name: _table(name, one, recipients, where) for name, one in fields.take("tables", dict).items()},
-        content=content,
-    )
+    owner, version, expires = party_name(fields.take("owner", str)), _positive(fields, "version"), _date(fields)
+    purposes = _some(fields, "purposes", "the purposes, or their codes, that the data may serve")
+    quota, tables = _quota(fields), fields.take("tables", dict)
     fields.done()
-    return policy
+    held = {name: _table(name, one, recipients, where) for name, one in tables.items()}
+    return Policy(owner, version, expires, recipients, purposes, quota, held, content)
 
 
 def _table(name: str, document: Any, recipients: tuple[str, ...], where: str) -> TablePolicy:
@@ -217,9 +211,10 @@ def _noise(fields: Fields) -> NoiseAsked | None:
 
 
 def _quota(fields: Fields) -> Quota | None:
-    if not fields.has("quota"):
+    is_set, document = fields.has("quota"), fields.take("quota", dict, {})
+    if not is_set:
         return None
-    inner = Fields(fields.take("quota", dict), f"{fields.where} [quota]")
+    inner = Fields(document, f"{fields.where} [quota]")
     quota = Quota(_losses(inner), _positive(inner, "days"))
     inner.done()
     return quota
