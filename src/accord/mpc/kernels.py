@@ -6,8 +6,10 @@ same to the bit, so servers need not agree on which one ran. Numba is imported b
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -29,7 +31,19 @@ def compiled(loop: Callable[..., None]) -> Callable[..., None]:
     """The loop as machine code, from Numba's cache on disk where it has been compiled before."""
     import numba
 
+    numba.config.CACHE_DIR = numba.config.CACHE_DIR or cache_folder(__file__)  # type: ignore[attr-defined]
     return numba.njit(nogil=True, cache=True)(loop)
+
+
+def cache_folder(file: str) -> str:
+    """Where compiled loops are kept unless NUMBA_CACHE_DIR says: for an installed package the user's cache folder, since the next install
+    would sweep away what lies beside the package. Empty for a source tree, which keeps them in `__pycache__`.
+
+    Numba takes a file from there only where the source that it was made of is the same to the byte.
+    """
+    if not {"site-packages", "dist-packages"} & set(Path(file).parts):
+        return ""
+    return str(Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "accord" / "kernels")
 
 
 def plain(array: Column) -> Column:
