@@ -126,6 +126,9 @@ def _show(session: Session, agreement: Agreement, signers: list[str]) -> None:
     print(f"\n{RULE}\nYour signature covers exactly this text and what it describes:")
     for name, value in agreement.document().items():
         print(f"  {name:<12} {_grouped(value)}")
+    for party in signers:
+        if policy := session.policy_mark(party):
+            print(f"  {'policy':<12} {_grouped(policy.policy.hex())}, version {policy.version}, of {party} alone")
     rows = [(party, roles(session.study, party), _fingerprint(session.folder.party(party).keys().public)) for party in signers]
     console().print(grid(("signs", "part", "with key"), rows))
 

@@ -83,13 +83,14 @@ def usage(node: Node, catalog: Catalog, judged: tuple[str, ...] = ()) -> Usage:
     """The usage of an unplaced plan whose columns are released, but for the `judged` ones, which only rules read."""
     trace = _Trace(catalog, _needs(node))
     rows = trace.rows(node)
+    before, trace.uses = trace.uses, {}
     for name, origin in rows.columns.items():
         if name in judged:
             trace.note(origin.forms, {Form.ROW: IN_CONDITIONS, Form.GROUP: AFTER_GROUPING}, f"a rule on {name}")
         else:
             trace.note(origin.forms, {Form.ROW: AS_INPUT, Form.GROUP: AFTER_GROUPING}, f"the released column {name}")
     trace.note(dict.fromkeys(rows.keys, Form.GROUP), {Form.GROUP: AFTER_GROUPING}, "the released rows, one for each of its groups")
-    return Usage(tuple(trace.uses.values()), rows.columns, tables_of(node))
+    return Usage(tuple({**before, **trace.uses}.values()), rows.columns, tables_of(node))
 
 
 Copies = frozenset[tuple[Source | None, bool]]
@@ -360,8 +361,8 @@ class _Joined:
             left[a] = self._told(left[a], both, kept=node.kind in ("left", "full"))
             right[b] = self._told(right[b], both, kept=node.kind in ("right", "full"))
         if node.kind != "semi":
-            self._looked_up(right, self.right, left, 0)
-            self._looked_up(left, self.left, right, 1)
+            self._looked_up(right, self.right, self.left.columns, 0)
+            self._looked_up(left, self.left, self.right.columns, 1)
         return left if node.is_choice else {**left, **right}
 
     @staticmethod
@@ -370,9 +371,10 @@ class _Joined:
         return replace(origin, forms=both.forms, tables=both.tables, groupings=origin.groupings if kept else both.groupings)
 
     def _looked_up(self, columns: dict[str, Origin], side: _Rows, others: Mapping[str, Origin], place: int) -> None:
-        """All columns of a public side follow from the key of the rows that they stand beside."""
+        """The other columns of a public side follow from the key of the rows that they stand beside."""
         if side.tables or not self.node.on:
             return
         key = _union(others[pair[place]] for pair in self.node.on)
-        for name, origin in columns.items():
+        keys = {pair[1 - place] for pair in self.node.on}
+        for name, origin in ((name, origin) for name, origin in columns.items() if name not in keys):
             columns[name] = replace(origin, forms=_merged([origin.forms, key.forms]), tables=origin.tables | key.tables)
