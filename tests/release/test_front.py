@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from accord.base.errors import Refused
 from accord.mpc.cost import Cost
+from accord.plan.evaluate import Plain
 from accord.plan.secure_calls import count
+from accord.plan.secure_table import PublicColumn, SecureTable
 from accord.release.clear import release_in_clear
-from accord.release.gate import protect
+from accord.release.gate import protect, release
 from accord.release.rules import MinimumCount
 from accord.release.seal import open_sealed
 from accord.release.table import SUPPRESSED
 from accord.testing.world import World
+from accord.wire.local import run_local
 from tests.release.offices import combined, key, sealed
 from tests.release.rows import BY_N, PEOPLE, SLOTS, deal, gated, opened, plain, spec
 from tests.release.rows import spec as specified
@@ -97,3 +100,11 @@ def test_the_cost_is_foretold_and_the_traffic_has_one_shape(node, rules, faults)
         table = deal(World(0), rows, faults=faults)[0]
         assert count(lambda me, table=table: protect(me, one, table))[1] == Cost(outcome.rounds, outcome.bytes_sent)
     assert shapes[0] == shapes[1] == shapes[2]
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_table_that_servers_know_to_be_empty_is_released_as_such(rows):
+    columns = {one.name: PublicColumn(one.type, Plain.empty(one.type, rows).values, np.ones(rows, np.bool_)) for one in PEOPLE.fields}
+    outcome = run_local([release(me, spec(), SecureTable(rows, columns, np.zeros(rows, np.bool_))) for me in World(3).parties()])
+    table = open_sealed([part.blob for part in sealed(outcome.results)], key("usa"))
+    assert table.rows() == [] and len(table.status) == rows

@@ -32,7 +32,7 @@ LOOKED_UP_BITS = 64
 def planes_of_texts(texts: Sequence[str], bytes_max: int) -> NDArray[np.uint64]:
     """Public texts as bit-planes, as owners share them."""
     encoded = text_bytes(texts, bytes_max)
-    bytes_each = encoded.view(np.uint8).reshape(len(texts), -1)[:, ::-1]
+    bytes_each = encoded.view(np.uint8).reshape(len(texts), encoded.dtype.itemsize)[:, ::-1]
     bits = np.unpackbits(np.ascontiguousarray(bytes_each), axis=1, bitorder="little")
     return np.concatenate([planes_from_bools(one) for one in bits.T]) if len(texts) else np.zeros((bits.shape[1], 0), np.uint64)
 

@@ -33,10 +33,9 @@ from accord.plan.nodes import Field, Node
 from accord.plan.secure_calls import bit_to_ring, count_work, multiply
 from accord.plan.secure_expression import compute
 from accord.plan.secure_flags import Flag, any_of, as_bits, both, negation
+from accord.plan.secure_key import as_secret
 from accord.plan.secure_relations import keep
-from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable
-from accord.plan.secure_values import shared
-from accord.plan.types import BOOL
+from accord.plan.secure_table import PublicColumn, SecretColumn, SecureTable
 from accord.plan.typing import call
 from accord.release import private
 from accord.release.front import in_front
@@ -133,15 +132,15 @@ async def _number(me: Party, flag: Flag) -> Share | NDArray[np.uint64] | None:
 
 async def _masked(me: Party, field: Field, table: SecureTable, passed: Flag, released: Flag, flag: Any) -> list[Share | Bits]:
     """The column's value, and its NULLs where its type has any, with 0 in rows that are not released."""
-    column = table.columns[field.name]
-    value, null = _secret_parts(me, column, table.rows)
+    column = as_secret(me, table.columns[field.name])
+    value, null = column.value, column.null
     out: list[Share | Bits]
     if isinstance(value, Bits) and value.width > 1:
         out = [(await keep(me.step("value"), as_bits(me, released, table.rows), [value]))[0] if released is not True else value]
     elif isinstance(value, Bits):
         (kept,) = await both(me.step("value"), (released, value))
         out = [as_bits(me, kept, table.rows)]
-    elif flag is None or (passed is True and getattr(column, "clean", False)):
+    elif flag is None or (passed is True and column.clean):
         out = [value]
     elif isinstance(flag, Share):
         out = [await in_blocks(multiply, me.step("value"), value, flag)]
@@ -151,15 +150,6 @@ async def _masked(me: Party, field: Field, table: SecureTable, passed: Flag, rel
         (kept,) = await both(me.step("null"), (released, null))
         out.append(as_bits(me, kept, table.rows))
     return out
-
-
-def _secret_parts(me: Party, column: Column, rows: int) -> tuple[Share | Bits, Flag]:
-    """A column's value and NULLs. What servers happen to know of a secret column is treated as if they did not."""
-    if not isinstance(column, PublicColumn):
-        return column.value, column.null
-    if column.type.kind == BOOL:
-        return as_bits(me, (column.values != 0) & ~column.nulls, rows), column.nulls
-    return shared(me, column.values), column.nulls
 
 
 def _part(spec: ReleaseSpec, table: SecureTable, party: str, protected: Sequence[Share | Bits], parts: Sequence[Any]) -> ReleasePart:
