@@ -54,14 +54,19 @@ class Grouping:
     catalog: Catalog
     aliases: Sequence[tuple[exp.Expr, str]]
     taken: set[str] = field(default_factory=set)
+    is_keyed: bool = True
 
     def build(self, keys: Sequence[exp.Expr], searched: Sequence[exp.Expr], also: Sequence[str] = ()) -> tuple[Node, Pairs]:
-        """The grouped table, and what each key and aggregate becomes in it. `also` are columns of the input to group by too."""
+        """The grouped table, and what each key and aggregate becomes in it.
+
+        `also` are columns of the input to group by too. Without other keys an aggregate may then be of no rows at all, as without any.
+        """
+        self.is_keyed = bool(keys)
         self.taken.update(also)
         keyed = self._keyed(keys)
         names = tuple(dict.fromkeys((*also, *keyed)))
         wanted = [self._wanted(one) for one in aggregates_of(searched)]
-        node = self._dense(names, wanted) or Aggregate(self.input, names, self._calls(wanted, names))
+        node = self._dense(names, wanted) or Aggregate(self.input, names, self._calls(wanted, names, self.is_keyed))
         stands = [(one, column(node.field(name))) for one, name in zip(keys, keyed, strict=True)]
         pairs: Pairs = [*stands, *((one.node, self._result(one, node)) for one in wanted)]
         for original, result in pairs:
@@ -129,12 +134,12 @@ class Grouping:
             return Wanted(node, name, plain)
         return Wanted(node, name, replace(plain, where=condition), counted)
 
-    def _calls(self, wanted: Sequence[Wanted], keys: tuple[str, ...]) -> tuple[tuple[str, AggregateCall], ...]:
+    def _calls(self, wanted: Sequence[Wanted], keys: tuple[str, ...], is_keyed: bool) -> tuple[tuple[str, AggregateCall], ...]:
         rows = rows_max(self.input, frozenset(keys), self.catalog)
         calls: list[tuple[str, AggregateCall]] = []
         for one in wanted:
             with at(one.node, self.below.sql):
-                calls += [(name, _called(part, rows, bool(keys))) for name, part in one.parts]
+                calls += [(name, _called(part, rows, is_keyed)) for name, part in one.parts]
         return tuple(calls)
 
     def _result(self, wanted: Wanted, node: Node) -> Expression:
@@ -172,8 +177,8 @@ class Grouping:
 
     def _twice(self, keys: tuple[str, ...], wanted: Sequence[Wanted], counted: str) -> Node:
         inner_keys = tuple(dict.fromkeys((*keys, self._never_null(counted))))
-        inner = Aggregate(self.input, inner_keys, self._calls(wanted, inner_keys))
-        totals = dict(self._calls(wanted, keys))
+        inner = Aggregate(self.input, inner_keys, self._calls(wanted, inner_keys, True))
+        totals = dict(self._calls(wanted, keys, self.is_keyed))
         calls = []
         for one in wanted:
             for name, _ in one.parts:
