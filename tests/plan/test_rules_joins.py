@@ -7,13 +7,15 @@ import pytest
 from accord.data.schema import ColumnSchema, TableSchema
 from accord.frame.sql import to_plan
 from accord.plan.catalog import Catalog, TableInfo
+from accord.plan.expression import Literal
 from accord.plan.facts import walk
 from accord.plan.interpret import Table, interpret
 from accord.plan.lift import lift_to_owners
-from accord.plan.nodes import Aggregate, Filter, Input, Join, Limit, Local, Node, Scan, Sort, Window
+from accord.plan.nodes import Aggregate, Filter, Input, Join, Limit, Local, Node, Project, Scan, Sort, Window
 from accord.plan.order_joins import order_joins
 from accord.plan.place import place
 from accord.plan.push_filters import push_filters
+from accord.plan.types import BOOL, Type
 
 
 def table(name: str, owner: str, rows: int, *columns: str, unique: tuple[str, ...] = ()) -> TableInfo:
@@ -108,6 +110,16 @@ def test_what_cannot_change_places_stays() -> None:
     ):
         plan = ordered(sql)
         assert [type(one) for one in walk(plan) if isinstance(one, Limit | Aggregate | Sort)]
+
+
+def test_conditions_that_read_no_column_stay() -> None:
+    """They belong to no table, and hold of none."""
+    joined = push_filters(to_plan("SELECT qty, nation FROM line JOIN part ON p = lp JOIN supp ON s = ls", CATALOG), CATALOG)
+    assert isinstance(joined, Project)
+    never = Filter(joined.input, Literal(Type(BOOL), 0))
+    after = order_joins(Project(never, joined.columns), CATALOG)
+    assert interpret(joined, HELD).rows and not interpret(after, HELD).rows
+    assert local_tables(after) == {frozenset({"line", "supp"}), frozenset({"part"})}
 
 
 def test_an_order_that_is_no_better_stays_as_it_was_written() -> None:

@@ -53,12 +53,12 @@ class Asker:
 
     def clear(self, tree: Any, plan: Node) -> Table:
         """DuckDB's answer over all owners' rows."""
-        return _answer(self._connection(""), exact_sql(tree, {}), plan)
+        return answer(self._connection(""), exact_sql(tree, {}), plan)
 
     def inputs(self, placed: Node) -> dict[str, Table]:
         """What each owner's database gives for its steps."""
         leaves = {one.name: one for one in walk(placed) if isinstance(one, Input)}
-        return {name: _answer(self._connection(leaf.owner), leaf.sql, leaf) for name, leaf in leaves.items()}
+        return {name: answer(self._connection(leaf.owner), leaf.sql, leaf) for name, leaf in leaves.items()}
 
     def _connection(self, owner: str) -> DuckDBPyConnection:
         """The database of an owner, or with "" of all of them together."""
@@ -79,7 +79,8 @@ class Asker:
             connection.close()
 
 
-def _answer(connection: DuckDBPyConnection, sql: str, node: Node) -> Table:
+def answer(connection: DuckDBPyConnection, sql: str, node: Node) -> Table:
+    """What DuckDB gives for SQL that has a plan's columns."""
     import duckdb
 
     try:
