@@ -19,8 +19,9 @@ from accord.plan.secure_aggregate import Groups, any_in_groups
 from accord.plan.secure_calls import multiply
 from accord.plan.secure_flags import Flag, any_of, as_bits, as_numbers, both, negation
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable, take_flag
+from accord.plan.secure_text import where, word_of
 from accord.plan.secure_values import product, shared
-from accord.plan.types import BOOL, CATEGORY, Type
+from accord.plan.types import BOOL, CATEGORY, TEXT, Type
 
 Rows = NDArray[np.intp]
 
@@ -192,6 +193,9 @@ async def _outer_column(me: Party, type: Type, column: Column, missing: Flag, th
         value: Any = column.values != 0 if column.type.kind == BOOL else column.values
     else:
         null, value = await any_of(me.step("null"), [missing, column.null]), column.value
+    if column.type.kind == TEXT:
+        word = word_of(me, value, column.type, column.type.bytes_max, len(matched))
+        return SecretColumn(type, await where(me.step("value"), negation(me, missing), word), null)
     if column.type.kind == BOOL:
         (true,) = await both(me.step("value"), (value, negation(me, missing)))
         return SecretColumn(type, as_bits(me, true, len(matched)), null)

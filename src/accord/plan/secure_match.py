@@ -140,7 +140,6 @@ async def _with_alone(me: Party, node: Join, left: SecureTable, met: SecureTable
     columns = dict(_unclean(left.columns))
     for name, one in met.columns.items():
         if name not in columns:
-            assert isinstance(one, SecretColumn)
-            none: Any = zeros_like(one.value, left.rows)  # type: ignore[type-var]
+            none: Any = zeros_like(as_secret(me, one).value, left.rows)  # type: ignore[type-var]
             columns[name] = SecretColumn(node.field(name).type, none, np.ones(left.rows, np.bool_), clean=True)
     return replace(concatenated(me, node.fields, [met, SecureTable(left.rows, columns, valid)]), faults=met.faults)

@@ -46,15 +46,16 @@ def relation(protocol: AnyProtocol, facts: Callable[..., tuple[Any, ...]], resul
         if me.coins.replays:
             cost = cost_of(protocol, *facts(me, *secrets, **public))
             scale = _scale((*secrets, *public.values()), me.profile)
-            described = _described(secrets, scale)
-            named = _described([[name, scale(value) if name == "rows_max" else value] for name, value in public.items()], scale)
+            described = _described(secrets, scale, me.pivot)
+            named = _described([[name, scale(value) if name == "rows_max" else value] for name, value in public.items()], scale, me.pivot)
             few = cost_of(protocol, *facts(me, *_built(None, described), **dict(_built(None, named))))
             profile = me.profile if scale is _unscaled else replace(me.profile, block_rows=SMALL_BLOCK_ROWS)
-            pattern = _pattern(protocol, described, named, profile, max(cost.rounds - few.rounds, 0))
+            pattern, pivots = _pattern(protocol, described, named, profile, max(cost.rounds - few.rounds, 0))
             if me.index == 0:
                 me.coins.bytes += cost.bytes
             handled = cost.bytes + _held((*secrets, *public.values()))
             await _replay(me, protocol.__name__, cost.bytes, handled, pattern)
+            made = _with_pivots(made, pivots, me.pivot)
         return made
 
     return call
@@ -91,46 +92,76 @@ def _rows(arguments: Any) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _pattern(protocol: AnyProtocol, described: Description, named: Description, profile: Profile, further: int) -> Pattern:
-    """Who says how much to whom in a run of such arguments; then the further rounds of more rows."""
+def _pattern(
+    protocol: AnyProtocol, described: Description, named: Description, profile: Profile, further: int
+) -> tuple[Pattern, Description]:
+    """Who says how much to whom in a run of such arguments, then the further rounds of more rows; and the pivots of resulting shuffles."""
     found: list[list[_Step]] = [[] for _ in range(SERVERS)]
     keys = [PairKeys({i: bytes(KEY_BYTES), (i + 1) % SERVERS: bytes(KEY_BYTES)}) for i in range(SERVERS)]
     parties = [Party(index, keys[index], profile=profile) for index in range(SERVERS)]
     runs = (protocol(me, *_built(me, described), **dict(_built(me, named))) for me in parties)
-    run_local([_listened(run, steps) for run, steps in zip(runs, found, strict=True)])
+    done = run_local([_listened(run, steps) for run, steps in zip(runs, found, strict=True)])
     last = [_Step((((role - 1) % SERVERS, 1),), (((role + 1) % SERVERS, 1),), False) for role in range(SERVERS)]
-    return tuple((*steps, *[last[role]] * further) for role, steps in enumerate(found))
+    return tuple((*steps, *[last[role]] * further) for role, steps in enumerate(found)), _pivots(done.results[0])
 
 
-async def _listened(running: Protocol[Any], steps: list[_Step]) -> None:
+async def _listened(running: Protocol[Any], steps: list[_Step]) -> Any:
     """A protocol of which every exchange is written down."""
     answer: Any = None
     while True:
         try:
             request = running.send(answer)
-        except StopIteration:
-            return
+        except StopIteration as stop:
+            return stop.value
         sends = tuple((one.peer, one.payload.size) for one in request.sends)
         hears = tuple((one.peer, one.nbytes) for one in request.hears)
         steps.append(_Step(sends, hears, request.ahead))
         answer = await request
 
 
-def _described(argument: Any, scale: Scale) -> Any:
-    """Of an argument what a pattern depends on: kinds and shapes, of few rows."""
+TABLES = (Arranged, Groups, Joined, Merged)
+"""Results that hold shuffles."""
+
+
+def _pivots(made: Any) -> Description:
+    """Of a result, the pivot of each shuffle in it, in order."""
+    if isinstance(made, Permutation):
+        return (made.shuffle.pivot,)
+    parts = [getattr(made, one.name) for one in fields(made)] if isinstance(made, TABLES) else made
+    return tuple(one for part in parts for one in _pivots(part)) if isinstance(parts, list | tuple) else ()
+
+
+def _with_pivots(made: Any, pivots: Description, turns: int) -> Any:
+    """The result with such pivots, so many servers further."""
+    left = list(pivots)
+
+    def visit(one: Any) -> Any:
+        if isinstance(one, Permutation):
+            return Permutation(Shuffle(one.rows, (left.pop(0) + turns) % SERVERS, {}), one.place)
+        if isinstance(one, TABLES):
+            return replace(one, **{name.name: visit(getattr(one, name.name)) for name in fields(one)})
+        return type(one)(map(visit, one)) if isinstance(one, list | tuple) else one
+
+    return visit(made) if left else made
+
+
+def _described(argument: Any, scale: Scale, pivot: int) -> Any:
+    """Of an argument what a pattern depends on: kinds and shapes, of few rows, and pivots as seen from that of who runs it."""
     if isinstance(argument, Share):
         return "ring", argument.ring.bits, scale(argument.rows)
     if isinstance(argument, Bits):
         return "bits", argument.width, scale(argument.rows)
     if isinstance(argument, Permutation):
-        return "permutation", scale(argument.rows)
+        return "permutation", scale(argument.rows), (argument.shuffle.pivot - pivot) % SERVERS
     if isinstance(argument, Merged):
         left, right = scale(argument.left_rows), scale(argument.right_rows)
-        return "made", Merged, (("permutation", left + right), ("permutation", left), ("is", left), ("is", right))
-    if isinstance(argument, Arranged | Groups | Joined):
-        return "made", type(argument), tuple(_described(getattr(argument, one.name), scale) for one in fields(argument))
+        turns = [(one.shuffle.pivot - pivot) % SERVERS for one in (argument.by, argument.left_by)]
+        permutations = ("permutation", left + right, turns[0]), ("permutation", left, turns[1])
+        return "made", Merged, (*permutations, ("is", left), ("is", right))
+    if isinstance(argument, TABLES):
+        return "made", type(argument), tuple(_described(getattr(argument, one.name), scale, pivot) for one in fields(argument))
     if isinstance(argument, list | tuple):
-        return "list", *(_described(one, scale) for one in argument)
+        return "list", *(_described(one, scale, pivot) for one in argument)
     return "is", tuple(argument.tolist()) if isinstance(argument, np.ndarray) else argument
 
 
@@ -140,7 +171,7 @@ def _built(me: Party | None, described: Any) -> Any:
     if kind in ("ring", "bits"):
         return zeros(kind, *what)
     if kind == "permutation":
-        shuffle = draw_shuffle(me.step("drawn"), what[0]) if me else Shuffle(what[0], 0, {})
+        shuffle = draw_shuffle(replace(me.step("drawn"), pivot=what[1]), what[0]) if me else Shuffle(what[0], what[1], {})
         return Permutation(shuffle, np.arange(what[0], dtype=np.uint32))
     if kind == "made":
         return what[0](*(_built(me and me.step(str(at)), one) for at, one in enumerate(what[1])))

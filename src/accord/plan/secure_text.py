@@ -63,7 +63,7 @@ def _masked(flag: Flag, word: Bits) -> Bits | None:
     return Bits(word.rows, word.own & planes, word.next & planes)
 
 
-async def _where(me: Party, flag: Flag, word: Bits) -> Bits:
+async def where(me: Party, flag: Flag, word: Bits) -> Bits:
     """The word where the flag is set, 0 elsewhere."""
     known = _masked(flag, word)
     if known is not None:
@@ -99,7 +99,7 @@ async def _case(me: Party, call: Call, *given: Any) -> Number:
     nulls = await both(me.step("null"), *((flag, one.null) for flag, one in zip(first, values, strict=True)))
     whole, null = words[-1] ^ words[-1], False
     for at, (flag, word, missing) in enumerate(zip(first, words, nulls, strict=True)):
-        whole = whole ^ await _where(me.step(f"value.{at}"), flag, word)
+        whole = whole ^ await where(me.step(f"value.{at}"), flag, word)
         null = difference(me, null, missing)  # type: ignore[assignment]
     return Number(whole, null)  # type: ignore[arg-type]
 
@@ -112,7 +112,7 @@ async def _coalesce(me: Party, call: Call, *arguments: Any) -> Number:
     ]
     word, null = pairs[-1]
     for at, (here, missing) in reversed(list(enumerate(pairs[:-1]))):
-        word = here ^ await _where(me.step(f"or.{at}"), missing, word)
+        word = here ^ await where(me.step(f"or.{at}"), missing, word)
         (null,) = await both(me.step(f"null.{at}"), (missing, null))
     return Number(word, null)  # type: ignore[arg-type]
 
@@ -128,7 +128,7 @@ async def _cast(me: Party, call: Call, argument: Value, rows: int) -> Number:
     for low in range(0, width, LOOKED_UP_BITS):
         words = _words(table[low : low + LOOKED_UP_BITS], len(of.values))
         parts.append(await look_up_bits(me.step(f"bits.{low}"), given.value, words, min(LOOKED_UP_BITS, width - low)))
-    return Number(await _where(me.step("known"), negation(me, given.null), Bits.stack(parts)), given.null)  # type: ignore[arg-type]
+    return Number(await where(me.step("known"), negation(me, given.null), Bits.stack(parts)), given.null)  # type: ignore[arg-type]
 
 
 def _words(planes: NDArray[np.uint64], rows: int) -> NDArray[np.int64]:
