@@ -199,3 +199,10 @@ def test_seconds_stand_below_what_would_be_signed(accord, wages, monkeypatch, tm
     assert (said.code, said.err) == (0, "")
     assert said.out.startswith(open_study(wages).explanation.text.rstrip())
     assert "not signed" in said.out and re.search(r"all, and release +\d+ +[\d.]+ k?B +[\d.]+ m?s +[\d.]+ m?s", said.out)
+
+
+def test_the_rules_that_made_the_plan_are_shown_on_demand(accord, wages):
+    said = accord("explain", "wages", "--rules")
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(open_study(wages).explanation.text.rstrip())
+    assert "CAME ABOUT, not signed" in said.out and "lift_to_owners: what one owner can do alone moves to the owner" in said.out

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from accord.frame.sql import to_plan
-from accord.plan.nodes import Input, Node, Public, Scan
+from accord.plan.nodes import Node
+from accord.plan.outline import outline
 from accord.plan.place import RULES, place
-from accord.plan.steps import sentence
 from tests.plan.worlds import CATALOG
 
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -66,28 +66,6 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     ),
 }
 """For each rule, questions whose plans it changes."""
-
-
-def outline(node: Node, depth: int = 0) -> str:
-    """The plan from its result down, a step a line; public columns carry a star."""
-    columns = ", ".join(f"{one.name}{'*' if one.public else ''}" for one in node.fields)
-    lines = f"{'  ' * depth}{type(node).__name__}{_what(node)} -> {columns}\n"
-    if isinstance(node, Input):
-        lines += "".join(f"{'  ' * depth}  | {line}\n" for line in node.sql.splitlines())
-    return lines + "".join(outline(one, depth + 1) for one in node.inputs)
-
-
-def _what(node: Node) -> str:
-    if isinstance(node, Scan):
-        return f" {node.table}"
-    if isinstance(node, Public):
-        return f" of {len(node.rows)} rows" if node.name.startswith("public_") else f" {node.name}"
-    if isinstance(node, Input):
-        keys = " × ".join(f"{name} {list(values)}" for name, values in node.keys)
-        return f" of {node.owner}: {keys or 'no key'}, {node.slots} rows each"
-    if type(node).__name__ == "Local":
-        return ""
-    return f": {sentence(node, ['it', 'the other'] if len(node.inputs) < 3 else [f'part {at + 1}' for at, _ in enumerate(node.inputs)])}"
 
 
 def steps(sql: str) -> dict[str, tuple[Node, Node]]:

@@ -35,14 +35,27 @@ def make_keys(place: Path, parties: list[str]) -> None:
     print(f"written: {folder.path / consortium.FILE}, who takes part and with which public keys; everybody signs it with the study")
 
 
-def explain(place: Path, seconds: bool = False) -> None:
-    """The explanation as it would be signed; on demand, below it, how long this machine will take, which nobody signs."""
+def explain(place: Path, seconds: bool = False, rules: bool = False) -> None:
+    """The explanation as it would be signed; on demand, below it, what nobody signs: which rules made the plan what it is, and how long
+    this machine will take."""
     session = open_study(locate(place).study)
     show_text(session.explanation.text)
     for party in session.folder.local_parties():
         _show_policy(session, party)
+    if rules:
+        _show_rules(session)
     if seconds:
         _foretell(session)
+
+
+def _show_rules(session: Session) -> None:
+    """Each release's plan before and after each rule that changed it."""
+    from accord.plan.outline import rewritings
+
+    for branch in session.compiled.branches:
+        print(f"\nHOW THE PLAN OF {branch.text.name} CAME ABOUT, not signed: each rule that changed it")
+        for one in rewritings(branch.unplaced, session.compiled.study.catalog):
+            print(f"\n{one.text}", end="")
 
 
 def _foretell(session: Session) -> None:

@@ -91,11 +91,12 @@ def keys(
 def explain(
     study: Study,
     seconds: Annotated[bool, typer.Option("--seconds", help="Say too how long it will take; measures this machine once.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="Show too the plan before and after each rule that changed it.")] = False,
 ) -> None:
     """Say in plain words what a study computes, at what cost, and who learns what."""
     from accord.cli import agree
 
-    agree.explain(study, seconds)
+    agree.explain(study, seconds, rules)
 
 
 @app.command(rich_help_panel=AGREE)

@@ -31,10 +31,12 @@ _SIGNS = {
 }
 
 
-def value_text(type: Type, value: int | None) -> str:
+def value_text(type: Type, value: int | str | None) -> str:
     """A value as a person writes it: 12, 0.50, 2024-12-31, 'text', true."""
     if value is None:
         return "NULL"
+    if isinstance(value, str):
+        return exp.Literal.string(value).sql("duckdb")
     if type.kind == CATEGORY:
         return exp.Literal.string(type.values[value]).sql("duckdb")
     if type.kind == BOOL:
