@@ -177,12 +177,14 @@ class Grouping:
 
     def _twice(self, keys: tuple[str, ...], wanted: Sequence[Wanted], counted: str) -> Node:
         inner_keys = tuple(dict.fromkeys((*keys, self._never_null(counted))))
-        inner = Aggregate(self.input, inner_keys, self._calls(wanted, inner_keys, True))
+        parts = self._calls(wanted, inner_keys, True)
+        inside = {name: fresh_name(name, {*inner_keys, *(other for other, _ in parts if other != name)}) for name, _ in parts}
+        inner = Aggregate(self.input, inner_keys, tuple((inside[name], one) for name, one in parts))
         totals = dict(self._calls(wanted, keys, self.is_keyed))
         calls = []
         for one in wanted:
             for name, _ in one.parts:
-                part, total = column(inner.field(name)), totals[name]
+                part, total = column(inner.field(inside[name])), totals[name]
                 if one.distinct:
                     present = call("case", call("gt", part, integer(0)), integer(1), null())
                     calls.append((name, aggregate("count", present, rows_max(inner, frozenset(keys), self.catalog))))
