@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +14,17 @@ from accord.base.errors import OurFault
 from accord.base.limits import BLOCK_ROWS
 from accord.base.ring import Z64
 from accord.mpc.bits import and_bits
+from accord.mpc.coins import PairKeys
 from accord.mpc.compare import sign
 from accord.mpc.compose import in_blocks, together
+from accord.mpc.convert import bit_to_ring
 from accord.mpc.cost import cost_of
 from accord.mpc.party import LAN, Party, Profile
 from accord.mpc.product import multiply
 from accord.mpc.share import Bits, Share
 from accord.testing.traces import NotingWorld, label_faults
 from accord.testing.world import Word, World
+from accord.wire.local import run_local
 from tests.mpc.cases import numbers, words
 
 X, Y = numbers(1003, Z64), numbers(1003, Z64, seed=1)
@@ -151,6 +157,43 @@ def test_what_is_sent_goes_out_before_anything_is_awaited() -> None:
         sends += 1
     assert sends == SMALL.blocks_in_flight and len(request.hears) == 1
     running.close()
+
+
+async def chosen(me: Party, x: Share, y: Share, bits: int) -> Any:
+    """Several rounds, pivots, bits and elements."""
+    below = await sign(me.step("below"), x, bits)
+    return below, await multiply(me.step("product"), await bit_to_ring(me.step("flag"), below, Z64), y)
+
+
+@pytest.mark.parametrize("rows", [64, 100, 1003])
+@pytest.mark.parametrize("in_flight", [1, 3, 4])
+def test_threads_change_neither_results_nor_what_is_said(rows: int, in_flight: int) -> None:
+    """Whether servers have threads, and how many each: the same results, and on every link the same bytes in the same order."""
+    world, said = World(6, Profile(block_rows=64, blocks_in_flight=in_flight)), []
+    x, y = world.deal(X[:rows]), world.deal(Y[:rows])
+    for threads in ((0, 0, 0), (0, 2, 5)):
+        pools = [ThreadPoolExecutor(many) if many else None for many in threads]
+        parties = [Party(i, PairKeys({c: bytes([c]) * 16 for c in (i, (i + 1) % 3)}), "", 0, 0, world.profile, pools[i]) for i in range(3)]
+        ran = run_local([in_blocks(chosen, me, x.at[me.index], y.at[me.index], bits=64) for me in parties], keep=True)
+        products = [product.own for _, product in ran.results]
+        assert np.array_equal(Z64.decode(sum(products[1:], products[0])), np.where(X[:rows] < 0, Y[:rows], 0))
+        parts = [part.tobytes() for one in ran.results for secret in one for part in (secret.own, secret.next)]
+        lines = [[(one.path, one.payload) for one in of.lines if one.receiver == peer] for of in ran.traffic for peer in range(3)]
+        said.append((parts, lines))
+        for pool in filter(None, pools):
+            pool.shutdown()
+    assert said[0] == said[1]
+
+
+def test_only_blocks_that_share_nothing_run_side_by_side() -> None:
+    async def noting(me: Party, x: Share, into: list[Any]) -> Share:
+        into.append((me.row, threading.current_thread()))
+        return x
+
+    world, seen = World(1, SMALL), []
+    with ThreadPoolExecutor(2) as pool, pytest.raises(StopIteration):
+        in_blocks(noting, replace(world.parties()[0], pool=pool), world.deal(X).at[0], into=seen).send(None)
+    assert seen == [(row, threading.current_thread()) for row in range(0, 1003, 64)]
 
 
 def test_a_protocol_that_changes_rows_is_no_row_wise_one() -> None:

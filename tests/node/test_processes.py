@@ -1,5 +1,6 @@
 """Server processes that do not do what they should: the error names the cause, notes keep what was said, nothing stays behind."""
 
+import contextlib
 import subprocess
 import sys
 
@@ -147,4 +148,10 @@ def test_servers_of_one_machine_share_its_cores(monkeypatch):
     for cores, threads in ((None, "1"), (2, "1"), (3, "1"), (12, "4")):
         monkeypatch.setattr(processes.os, "cpu_count", lambda cores=cores: cores)
         assert processes.environment(3)["OPENBLAS_NUM_THREADS"] == threads
+        monkeypatch.setenv(processes.CORES, processes.environment(3)[processes.CORES])
+        with processes.block_pool() or contextlib.nullcontext() as pool:
+            assert (pool._max_workers if pool else 1) == int(threads)
+    monkeypatch.delenv(processes.CORES)
+    with processes.block_pool() as pool:
+        assert pool._max_workers == 12, "a server with the machine to itself"
     assert processes.ALLOCATOR.items() <= processes.environment(1).items()

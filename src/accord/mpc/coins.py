@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import struct
 from hashlib import blake2b
+from threading import Lock, local
 from typing import Protocol
 
 import numpy as np
@@ -51,6 +52,7 @@ class PairKeys:
             raise OurFault("a server needs two pair keys", rule=f"{KEY_BYTES} bytes each")
         self._streams = {component: _Streams(key) for component, key in keys.items()}
         self._spent: set[tuple[int, str, str, int]] = set()
+        self._spending = Lock()
 
     def column(self, component: int, ring: Ring, rows: int, path: str, lane: str, row: int) -> Column:
         out = np.empty(rows, ring.dtype)
@@ -66,24 +68,27 @@ class PairKeys:
 
     def _fill(self, out: Column, component: int, path: str, lane: str, row: int) -> None:
         address = (component, path, lane, row)
-        if address in self._spent:
-            raise OurFault(f"the coins at {path}, lane {lane!r}, row {row} are spent", do="give the second use a step of its own")
-        self._spent.add(address)
+        with self._spending:  # row blocks may be computed by several threads
+            if address in self._spent:
+                raise OurFault(f"the coins at {path}, lane {lane!r}, row {row} are spent", do="give the second use a step of its own")
+            self._spent.add(address)
         if component not in self._streams:
             raise OurFault(f"component {component} is not held here")
         self._streams[component].fill(f"{lane}\0{path}".encode() + struct.pack("<Q", row), out)
 
 
 class _Streams:
-    """The streams of one pair key: one AES key schedule, and a counter that begins where the label's hash says."""
+    """The streams of one pair key: one AES key schedule a thread, and a counter that begins where the label's hash says."""
 
     def __init__(self, key: bytes) -> None:
         self._hash_key, aes_key = (blake2b(key=key, digest_size=KEY_BYTES, person=use.encode()).digest() for use in _USES)
-        self._encryptor = Cipher(algorithms.AES(aes_key), modes.CTR(bytes(16))).encryptor()
+        self._cipher = Cipher(algorithms.AES(aes_key), modes.CTR(bytes(16)))
+        self._own = local()
 
     def fill(self, label: bytes, out: Column) -> None:
-        self._encryptor.reset_nonce(blake2b(label, key=self._hash_key, digest_size=16, person=_PERSON).digest())
-        _encrypt_zeros(self._encryptor, out)
+        encryptor = self._own.__dict__.get("encryptor") or self._own.__dict__.setdefault("encryptor", self._cipher.encryptor())
+        encryptor.reset_nonce(blake2b(label, key=self._hash_key, digest_size=16, person=_PERSON).digest())
+        _encrypt_zeros(encryptor, out)
 
 
 def stream(key: bytes, label: bytes, out: Column) -> None:

@@ -6,16 +6,19 @@ Both keep every party in step: all parties visit the same exchanges in the same 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
 from dataclasses import replace
+from threading import Lock
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from accord.base.errors import OurFault
 from accord.base.limits import SERVERS
+from accord.base.ring import Ring
 from accord.mpc.party import Party
-from accord.mpc.share import Bits, rows_of
+from accord.mpc.share import Bits, Share, rows_of
 from accord.wire.exchange import Exchange, Message, Payload, Protocol
 
 T = TypeVar("T")
@@ -84,6 +87,8 @@ async def in_blocks(protocol: Callable[..., Protocol[Any]], me: Party, *secrets:
     size = me.profile.block_size(rows)
     if rows <= size:
         return await protocol(me, *secrets, **public)
+    if me.pool is not None and _is_pure(secrets, public):
+        return await _side_by_side(protocol, me, size, secrets, public)
     whole: Any = None
     flight: deque[tuple[int, Protocol[Any], Exchange]] = deque()
 
@@ -110,6 +115,82 @@ async def in_blocks(protocol: Callable[..., Protocol[Any]], me: Party, *secrets:
     while flight:
         await land()
     return whole
+
+
+# ---- on several cores
+
+
+def _is_pure(secrets: tuple[Any, ...], public: dict[str, Any]) -> bool:
+    """Whether blocks share nothing that one of them changes, so that they may run at the same time."""
+    return all(isinstance(one, Share | Bits) for one in secrets) and all(isinstance(one, int | str | Ring) for one in public.values())
+
+
+class _Line:
+    """Every n-th block of a table, one after the other: where there are n lines, the order in which `in_blocks` has them without a pool.
+
+    Which block comes next thus does not depend on which one is computed first.
+    """
+
+    def __init__(self, starts: Iterable[int], begin: Callable[[int], Protocol[Any]], put: Callable[[int, Any], None]) -> None:
+        self._starts, self._begin, self._put = iter(starts), begin, put
+        self._at = 0
+        self._running: Protocol[Any] | None = None
+
+    def step(self, heard: list[Payload] | None) -> Exchange | None:
+        """Run to the next exchange of this block, or else of the line's next one; None after the last."""
+        while True:
+            if self._running is None:
+                if (at := next(self._starts, None)) is None:
+                    return None
+                self._at, self._running, heard = at, self._begin(at), None
+            try:
+                request: Exchange = self._running.send(heard)  # type: ignore[arg-type]
+                return request
+            except StopIteration as stop:
+                self._running = None
+                self._put(self._at, stop.value)
+
+
+async def _side_by_side(
+    protocol: Callable[..., Protocol[Any]], me: Party, size: int, secrets: tuple[Any, ...], public: dict[str, Any]
+) -> Any:
+    """As `in_blocks`, the blocks being computed by the pool; what they say goes out in the order in which it does without one.
+
+    Nobody waits for ever: a server hears a step of a block after it has sent all that belongs to it and to what comes before.
+    """
+    rows, lock, results = secrets[0].rows, Lock(), [None]
+    flight: deque[tuple[_Line, Exchange]] = deque()
+    computing: deque[tuple[_Line, Future[Exchange | None]]] = deque()
+    assert me.pool is not None
+    threads, in_flight = me.pool, me.profile.blocks_in_flight
+
+    def begin(start: int) -> Protocol[Any]:
+        blocks = [rows_of(secret, start, min(start + size, rows)) for secret in secrets]
+        return protocol(me.from_row(me.row + start, (me.pivot + start // size) % SERVERS), *blocks, **public)
+
+    def put(start: int, part: Any) -> None:
+        with lock:
+            results[0] = _put(results[0], part, start, rows, min(size, rows - start))
+
+    async def say() -> None:
+        line, future = computing.popleft()
+        if (request := future.result()) is not None:
+            await Exchange(request.sends, ahead=True)
+            flight.append((line, request))
+
+    for first in range(0, min(in_flight * size, rows), size):
+        line = _Line(range(first, rows, in_flight * size), begin, put)
+        computing.append((line, threads.submit(line.step, None)))
+    while flight or computing:
+        while computing and (len(computing) >= in_flight or not flight):
+            await say()
+        if flight:
+            line, request = flight.popleft()
+            heard = await Exchange((), request.hears)
+            computing.append((line, threads.submit(line.step, heard)))
+        while computing and computing[0][1].done():
+            await say()
+    return results[0]
 
 
 def _put(whole: Any, part: Any, start: int, rows: int, part_rows: int) -> Any:

@@ -7,6 +7,7 @@ errors; `step` narrows it, `from_row` says which row block runs.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -71,6 +72,8 @@ class Party:
     row: int = 0
     pivot: int = 0
     profile: Profile = field(default=LAN)
+    pool: ThreadPoolExecutor | None = None
+    """Threads that compute row blocks side by side, where this server has cores of its own for them. Peers need not have as many."""
 
     @property
     def left(self) -> int:
@@ -91,7 +94,7 @@ class Party:
     def step(self, label: str) -> Party:
         """The same server one step deeper in the path."""
         path = f"{self.path}/{label}" if self.path else label
-        return type(self)(self.index, self.coins, path, self.row, self.pivot, self.profile)
+        return type(self)(self.index, self.coins, path, self.row, self.pivot, self.profile, self.pool)
 
     def from_row(self, row: int, pivot: int) -> Party:
         """The same step for the block of rows that begins at `row`."""

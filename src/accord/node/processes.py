@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import msgspec
@@ -27,6 +28,8 @@ from accord.node.job import Job, Phase, Said, decode_said, encode
 Progress = Callable[[Phase], None]
 ALLOCATOR = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(512 << 20)}
 """glibc: keep freed memory. Else every row block is given back and faulted in again, a quarter of a server's time."""
+CORES = "ACCORD_CORES"
+"""The variable that says how many cores are a server's own; all of the machine's where it is not set."""
 NOISE_LINES_MAX = 40
 """How much is kept of what a process wrote that is no message: the end of a trace."""
 
@@ -34,9 +37,17 @@ NOISE_LINES_MAX = 40
 def environment(servers: int) -> dict[str, str]:
     """What a server's process needs beside this one's variables, `servers` of them sharing the machine.
 
-    BLAS gets the server's part of the cores: its threads spin while they wait for each other, and too many of them wait long.
+    Row blocks and BLAS get the server's part of the cores: more threads than cores would wait for each other.
     """
-    return {**ALLOCATOR, "OPENBLAS_NUM_THREADS": str(max(1, (os.cpu_count() or 1) // servers))}
+    cores = str(max(1, (os.cpu_count() or 1) // servers))
+    return {**ALLOCATOR, "OPENBLAS_NUM_THREADS": cores, CORES: cores}
+
+
+def block_pool() -> ThreadPoolExecutor | None:
+    """Threads that compute row blocks side by side, one for each of this server's cores; none where it has a single one."""
+    told = os.environ.get(CORES, "")
+    cores = int(told) if told.isdigit() else os.cpu_count() or 1
+    return ThreadPoolExecutor(cores, "blocks") if cores > 1 else None
 
 
 class _Died(PeerFault):

@@ -21,6 +21,7 @@ from accord.node.envelope import open_envelope
 from accord.node.folder import PartyFolder, StudyFolder
 from accord.node.job import Job, Said, decode_job, encode
 from accord.node.owner import package_context
+from accord.node.processes import block_pool
 from accord.node.program import Finished, compute, facts
 from accord.node.setup import identity
 from accord.study import receipt
@@ -60,7 +61,7 @@ def serve(job: Job) -> Said:
     packages = _packages(compiled, consortium, party, job)
     traffic = Traffic(index)
     with _meet(job, index, party, compiled, consortium) as links:
-        me = Party(index, PairKeys(dict(links.keys)), profile=compiled.profile)
+        me = Party(index, PairKeys(dict(links.keys)), profile=compiled.profile, pool=block_pool())
         encryption = {name: consortium.keys_of(name).encryption for name in compiled.study.recipients}
         opened = {name: package for name, (package, _) in packages.items()}
         met = time.perf_counter()
