@@ -65,7 +65,7 @@ def load_checked(
     int becomes BIGINT, decimal DECIMAL(p, s), date DATE, bool BOOLEAN, category, text and text key VARCHAR.
     """
     names = [column.name for column in schema.columns]
-    source = open_source(path, names)
+    source = open_source(path, names, connection)
     if rows_max is not None and source.rows > rows_max:
         raise Refused(f"{source.rows} rows", where=source.name, rule=f"the study allows {rows_max}", do="have it declare more rows_max")
     fixed = dict(constant or {})

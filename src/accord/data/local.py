@@ -6,7 +6,7 @@ that the study does not foresee stops the step.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -84,7 +84,15 @@ class LocalColumns:
 
 
 def run_local_step(step: LocalStep, tables: Mapping[str, OwnedTable], publics: Mapping[str, PublicTable]) -> LocalColumns:
-    """Checks the owner's files again, runs the step, and lays its rows on the public grid.
+    """As `run_local_steps`, of one step."""
+    (columns,) = run_local_steps([step], tables, publics)
+    return columns
+
+
+def run_local_steps(
+    steps: Iterable[LocalStep], tables: Mapping[str, OwnedTable], publics: Mapping[str, PublicTable]
+) -> Iterator[LocalColumns]:
+    """Checks the owner's files again, once, runs each step, and lays its rows on the public grid.
 
     Needs: every table's name is its schema's. Raises BadData for a cell or a result outside what is declared, and Refused for SQL that does
     not run, computes in floating point or overflows, more than `slots` rows in one cell, or a key outside its public values.
@@ -95,8 +103,8 @@ def run_local_step(step: LocalStep, tables: Mapping[str, OwnedTable], publics: M
         for name, public in publics.items():
             load_public(connection, name, public)
         seal(connection)
-        relation = _run(connection, step)
-    return _lay_out(step, relation)
+        for step in steps:
+            yield _lay_out(step, _run(connection, step))
 
 
 def _run(connection: DuckDBPyConnection, step: LocalStep) -> Relation:

@@ -7,6 +7,7 @@ DuckDB must then find exactly the rows that the check counted. An empty cell is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,8 +74,8 @@ def seal(connection: DuckDBPyConnection) -> None:
     connection.execute("SET lock_configuration = true")
 
 
-def open_source(path: str | Path, wanted: Sequence[str] = ()) -> Source:
-    """The file at `path`, with the `wanted` columns.
+def open_source(path: str | Path, wanted: Sequence[str] = (), connection: DuckDBPyConnection | None = None) -> Source:
+    """The file at `path`, with the `wanted` columns; through a connection that is there, or one of its own.
 
     CSV is UTF-8 (with or without byte-order mark) with comma, semicolon or tab, LF or CRLF, and a header line; a file that begins with
     the Parquet mark is Parquet. Raises Refused, naming file and line, for a file of another shape, a wanted column that is missing or
@@ -84,7 +85,7 @@ def open_source(path: str | Path, wanted: Sequence[str] = ()) -> Source:
     _require_file(path)
     with path.open("rb") as file:
         is_parquet = file.read(4) == b"PAR1"
-    source = _open_parquet(path) if is_parquet else _open_csv(path, wanted)
+    source = _open_parquet(path, connection) if is_parquet else _open_csv(path, wanted)
     for name in wanted:
         _require_column(source, name)
     if source.rows > ROWS_MAX:
@@ -150,14 +151,14 @@ def _open_csv(path: Path, wanted: Sequence[str]) -> Source:
     return Source(path, layout.header, ("VARCHAR",) * len(layout.header), layout.lines.size, layout.delimiter, layout.lines)
 
 
-def _open_parquet(path: Path) -> Source:
+def _open_parquet(path: Path, connection: DuckDBPyConnection | None) -> Source:
     import duckdb
 
     reader = _parquet_reader(path)
     try:
-        with connect() as connection:
-            described = connection.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()
-            rows = one_row(connection, f"SELECT count(*) FROM {reader}")[0]
+        with connect() if connection is None else nullcontext(connection) as used:
+            described = used.execute(f"DESCRIBE SELECT * FROM {reader}").fetchall()
+            rows = one_row(used, f"SELECT count(*) FROM {reader}")[0]
     except duckdb.Error as error:
         raise Refused(f"this is no readable Parquet file: {first_line(error)}", where=path.name, do="write it again") from None
     return Source(path, tuple(row[0] for row in described), tuple(row[1] for row in described), int(str(rows)))

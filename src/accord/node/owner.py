@@ -17,7 +17,7 @@ from accord.base import canonical
 from accord.base.errors import Refused
 from accord.data.commitment import commit, data_version
 from accord.data.encode import LocalField
-from accord.data.local import LocalColumns, LocalStep, OwnedTable, run_local_step
+from accord.data.local import LocalColumns, LocalStep, OwnedTable, run_local_steps
 from accord.data.publics import PublicTable
 from accord.data.share_out import share_out
 from accord.node.compiled import Compiled
@@ -65,9 +65,9 @@ def local_columns(compiled: Compiled, folder: PartyFolder, done: Callable[[str],
     tables = owned_tables(compiled.study, folder)
     publics = {name: public_table(node) for name, node in compiled.study.catalog.publics.items()}
     results = []
-    for one in compiled.inputs_of(folder.name):
-        results.append(run_local_step(local_step(one), tables, publics))
-        done(one.name)
+    for columns in run_local_steps(map(local_step, compiled.inputs_of(folder.name)), tables, publics):
+        results.append(columns)
+        done(columns.name)
     return results
 
 
