@@ -21,7 +21,7 @@ from accord.mpc.compose import in_blocks, together
 from accord.mpc.convert import bit_to_ring, cast_up
 from accord.mpc.cost import FREE, Cost, cost_of, costs
 from accord.mpc.party import Party, Profile
-from accord.mpc.permute import Permutation, gather
+from accord.mpc.permute import Permutation, gather, turned_from
 from accord.mpc.product import multiply
 from accord.mpc.rows import every_row, public_column, row_below, rows_between, with_row
 from accord.mpc.scan import differences, keep, keep_cost, partition, partition_cost, running_sums
@@ -153,7 +153,7 @@ async def aggregate(me: Party, arranged: Arranged, sums: Sequence[Share] = (), l
     ring = count_ring(arranged.rows)
     upto = public_column(me, np.arange(1, arranged.rows + 1).astype(ring.dtype), ring)
     totals = [running_sums(one) for one in sums]
-    by, moved = await partition(me, arranged.last, [arranged.last, upto, *totals, *lasts])
+    by, moved = await partition(turned_from(me, arranged.by), arranged.last, [arranged.last, upto, *totals, *lasts])
     present, counts, *rest = moved
     assert isinstance(present, Bits) and isinstance(counts, Share)
     summed = [differences(one) for one in rest[: len(totals)] if isinstance(one, Share)]
@@ -250,8 +250,10 @@ async def group_extremes(
     Needs:  `counted` 0 in rows that are not valid.
     """
     last = arranged.last if counted is None else await _top(me.step("top"), arranged, counted)
-    runs = (_chosen(me.step(name), flag, counted, columns) for name, flag in (("first", arranged.first), ("last", last)))
-    least, greatest = await together(*runs)
+    least, greatest = await together(
+        _chosen(turned_from(me.step("first"), arranged.by, 1), arranged.first, counted, columns),
+        _chosen(turned_from(me.step("last"), arranged.by, 2), last, counted, columns),
+    )
     return least, greatest
 
 
@@ -301,7 +303,8 @@ async def _ranked(me: Party, arranged: Arranged, q: Fraction, is_discrete: bool,
     ends = public_column(me, numbers[1:], ring)
     upto = ends if counted is None else running_sums(await in_blocks(bit_to_ring, me.step("counted"), counted, ring=ring))
     columns: list[AnyColumn] = [arranged.last, ends]
-    by, moved = await partition(me.step("ends"), arranged.last, columns if counted is None else [*columns, upto])
+    ends_me = turned_from(me.step("ends"), arranged.by)
+    by, moved = await partition(ends_me, arranged.last, columns if counted is None else [*columns, upto])
     present, stops, counts = moved[0], moved[1], differences(moved[-1])  # type: ignore[type-var]
     assert isinstance(present, Bits) and isinstance(stops, Share) and isinstance(counts, Share)
     starts = stops - differences(stops)
@@ -333,7 +336,7 @@ async def group_quantile_discrete(
     Needs:  `counted` 0 in rows that are not valid.
     """
     flag, _ = await _ranked(me.step("rank"), arranged, q, True, counted)
-    return await _chosen(me.step("choose"), flag, counted, columns)
+    return await _chosen(turned_from(me.step("choose"), arranged.by, 2), flag, counted, columns)
 
 
 def quantile_cost(rows: int, q: Fraction, is_counted: bool, ring: Ring) -> Cost:
@@ -364,9 +367,11 @@ async def group_quantile(me: Party, arranged: Arranged, value: Share, q: Fractio
     """
     flag, number = await _ranked(me.step("rank"), arranged, q, False, counted)
     if q.denominator == 1:
-        return await _chosen(me.step("choose"), flag, counted, [value])
+        return await _chosen(turned_from(me.step("choose"), arranged.by, 2), flag, counted, [value])
     step = row_below(value) - value
-    chosen = await _chosen(me.step("choose"), flag, counted, [value, step, number.cast_down(_rest_ring(q, value.ring))])
+    chosen = await _chosen(
+        turned_from(me.step("choose"), arranged.by, 2), flag, counted, [value, step, number.cast_down(_rest_ring(q, value.ring))]
+    )
     low, step, rest = (one for one in chosen.columns if isinstance(one, Share))
     part = await in_blocks(_part, me.step("part"), rest, step)
     return Chosen(chosen.present, chosen.known, [low.times(q.denominator) + part])

@@ -21,7 +21,7 @@ from accord.mpc.convert import bit_to_ring
 from accord.mpc.cost import Cost, cost_of, costs
 from accord.mpc.group import count_ring
 from accord.mpc.party import Party, Profile
-from accord.mpc.permute import Permutation, apply, apply_first, apply_first_cost, gather, index_ring
+from accord.mpc.permute import Permutation, apply, apply_first, apply_first_cost, gather, index_ring, turned_from
 from accord.mpc.rows import one_after_other, public_column, row_below, rows_between, with_row, zeros_like
 from accord.mpc.scan import differences, keep, keep_cost, running_sums
 from accord.mpc.share import Bits, Secret, Share
@@ -76,7 +76,7 @@ async def merge(me: Party, left_key: Bits, right_key: Bits) -> Merged:
     assert isinstance(sorted_left, Share)
     (ranks,) = await apply(me.step("ranks"), by, [running_sums(sorted_left) - public_column(me, np.ones(rows, ring.dtype), ring)])
     assert isinstance(ranks, Share)
-    left_by, _ = await apply_first(me.step("open"), ranks[: left_key.rows])
+    left_by, _ = await apply_first(turned_from(me.step("open"), by), ranks[: left_key.rows])
     return Merged(by, left_by, left_key.rows, right_key.rows)
 
 

@@ -22,7 +22,7 @@ from accord.mpc.group import count_ring, over_rows, run_ends, run_ends_cost
 from accord.mpc.inputs import add_public
 from accord.mpc.join import AnyKind, sort_key
 from accord.mpc.party import Party, Profile
-from accord.mpc.permute import apply, apply_first, apply_first_cost, gather, index_ring
+from accord.mpc.permute import apply, apply_first, apply_first_cost, gather, index_ring, turned_from
 from accord.mpc.product import multiply
 from accord.mpc.rows import every_row, one_after_other, public_column, rows_between
 from accord.mpc.scan import differences, keep, keep_cost, partition, partition_cost, running_sums
@@ -85,7 +85,7 @@ async def count_partners(me: Party, left_key: Bits, left_valid: Bits, right_key:
     keys, is_left = arranged
     _, last = await run_ends(me.step("runs"), keys.planes(slice(width)), not_bits(me, keys.plane(width)))
     lefts, upto = running_sums(is_left), public_column(me, numbers[1:], ring)
-    left, right, before = await _pairs(me.step("pairs"), last, lefts, upto)
+    left, right, before = await _pairs(turned_from(me.step("pairs"), by), last, lefts, upto)
     home: list[Any] = await apply(me.step("home"), by, [lefts, upto, left, right, add_public(me, before + upto - lefts, -1)])
     lefts, upto, left, right, place = home
     ours, theirs = slice(0, left_key.rows), slice(left_key.rows, rows)
@@ -169,8 +169,8 @@ async def join_many(
     ring, pairs_max = index_ring(rows_max), left_key.rows * right_key.rows
     beside = [partners.place.cast_down(ring), partners.among.cast_down(ring)]
     lefts, rights = await together(
-        _repeated(me.step("left"), partners.left_rank, partners.left, left_columns, rows_max, pairs_max),
-        _repeated(me.step("right"), partners.right_rank, partners.right, [*beside, *right_columns], rows_max, pairs_max),
+        _repeated(me.step("left").turned(1), partners.left_rank, partners.left, left_columns, rows_max, pairs_max),
+        _repeated(me.step("right").turned(2), partners.right_rank, partners.right, [*beside, *right_columns], rows_max, pairs_max),
     )
     matched = await and_bits(me.step("matched"), lefts.real, not_bits(me, every_row(lefts.overflow, rows_max)))
     moved = await _aligned(me.step("align"), matched, rights)

@@ -100,6 +100,10 @@ class Party:
         """The same step for the block of rows that begins at `row`."""
         return replace(self, row=row, pivot=pivot)
 
+    def turned(self, by: int) -> Party:
+        """The same step with the pivot so many servers further: what sends more in one role does so in turn."""
+        return replace(self, pivot=(self.pivot + by) % SERVERS)
+
     # ---- coins
 
     def mask(self, component: int, ring: Ring, rows: int, lane: str = "") -> Column:

@@ -57,6 +57,11 @@ class Permutation(Secret):
         return self.shuffle.rows
 
 
+def turned_from(me: Party, by: Permutation, turns: int = 1) -> Party:
+    """The same step with the pivot so many servers after that of a permutation, so that another one loads other servers most."""
+    return me.turned(by.shuffle.pivot + turns - me.pivot)
+
+
 def identity(me: Party, rows: int) -> Share:
     """The row numbers as a secret column: local."""
     ring = index_ring(rows)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from accord.base.errors import OurFault
-from accord.base.limits import ROWS_MAX, SERVERS
+from accord.base.limits import ROWS_MAX
 from accord.base.ring import Column, Ring
 from accord.mpc.bits import not_bits
 from accord.mpc.compose import in_blocks
@@ -241,8 +241,9 @@ async def order(me: Party, key: Bits) -> Permutation:
             before, _ = await apply_first(here.step("open"), rows)
             (taken,) = await gather(here.step("take"), before, [chunk])
             assert isinstance(taken, Words)
-            chunk = taken
+            me, here, chunk = me.turned(1), here.turned(1), taken
         rows = await _chunk_sorted(here, chunk, digits, rows)
+        me = me.turned(len(digits))
     assert rows is not None
     return (await apply_first(me.step("open"), rows))[0]
 
@@ -268,7 +269,7 @@ async def _chunk_sorted(me: Party, chunk: Words, digits: Sequence[int], rows: Wo
     """The rows' original numbers in the order of a chunk of their keys, digit by digit; `rows` has the numbers before, None for 0, 1, …"""
     record = _record(me, chunk, rows)
     for number, bits in enumerate(digits):
-        here = replace(me.step(f"digit.{number}"), pivot=(me.pivot + number) % SERVERS)
+        here = me.step(f"digit.{number}").turned(number)
         way = way_through(draw_shuffle(here, record.rows))
         _, (moved,) = await by_digit(here, way, _lowest(record, bits), [_shortened(here, way, record, bits)])
         assert isinstance(moved, Words)
