@@ -12,7 +12,7 @@ import sys
 import numpy as np
 import pytest
 
-from accord.testing.harness import Failed, Tally, ask, fewer_rows
+from accord.testing.harness import Failed, Tally, ask, ask_traffic, fewer_rows
 from accord.testing.queries import Combined, Queries, Select, shrunk
 from accord.testing.tables import random_world
 
@@ -44,6 +44,20 @@ def test_random_questions(block: int, record_property) -> None:
 @pytest.mark.parametrize("block", range(BLOCKS, BLOCKS_SLOW))
 def test_many_random_questions(block: int, record_property) -> None:
     check(block, record_property)
+
+
+def same_traffic(seeds: range) -> None:
+    assert sum(ask_traffic(seed, random.Random) > 0 for seed in seeds) > len(seeds) // 2
+
+
+def test_messages_tell_nothing_of_the_rows() -> None:
+    """Of random plans: the same messages whatever the rows are, as many and as long as foretold."""
+    same_traffic(range(FIRST, FIRST + 15))
+
+
+@pytest.mark.slow
+def test_messages_of_many_plans_tell_nothing_of_the_rows() -> None:
+    same_traffic(range(FIRST + 15, FIRST + 300))
 
 
 def test_every_construct_is_asked() -> None:

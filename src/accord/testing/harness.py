@@ -17,10 +17,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accord.base.errors import AccordError, Refused
+from accord.mpc.cost import Cost
 from accord.plan.interpret import Table
+from accord.plan.lower import cost
 from accord.testing.queries import Queries, Query, shrunk
 from accord.testing.tables import Chance, RandomWorld, random_world
-from accord.testing.three_ways import Asker, Differs, Question, assert_same
+from accord.testing.three_ways import Asker, Differs, Question, assert_same, outcome_on_shares
+from accord.testing.traces import traffic_shape
 
 SEEDS_A_WORLD = 10
 """So many questions are asked of one world."""
@@ -107,6 +110,34 @@ def check(question: Question, seed: int) -> int:
     elif plainly != shares or isinstance(planned, Table):
         raise Differs(f"{question.sql}\nthe plan {planned}\nthe placed plan {plainly}\nthe servers {shares}")
     return clear.rows
+
+
+def ask_traffic(seed: int, chance: Callable[[str], Chance]) -> int:
+    """The number of messages of a seed's question; 0 where it is refused, or asks servers nothing.
+
+    Raises Differs unless each message is as long, of the same step and at the same time whatever the rows are, and rounds and bytes are
+    those foretold.
+    """
+    asker = _asker(f"world {seed // SEEDS_A_WORLD}", chance)
+    query = Queries(chance(f"query {seed}")).query()
+    other = Asker(asker.world.other_rows(chance(f"other rows {seed}")))
+    try:
+        first, second = Question(query.sql, asker), Question(query.sql, other)
+        try:
+            _ = first.placed
+        except Refused:
+            return 0
+        outcomes = [outcome_on_shares(one.placed, one.inputs, seed + at, keep=True) for at, one in enumerate((first, second))]
+    finally:
+        other.close()
+    shapes = [traffic_shape(one) for one in outcomes]
+    if shapes[0] != shapes[1]:
+        apart = next(pair for pair in zip(*shapes, strict=False) if pair[0] != pair[1]) if len(shapes[0]) == len(shapes[1]) else "number"
+        raise Differs(f"seed {seed}: {query.sql}\nmessages tell of the rows: {apart}")
+    measured, foretold = Cost(outcomes[0].rounds, outcomes[0].bytes_sent), cost(first.placed)
+    if measured != foretold:
+        raise Differs(f"seed {seed}: {query.sql}\nforetold {foretold}, measured {measured}")
+    return len(shapes[0])
 
 
 def _told(answer: Callable[[], Table]) -> Table | str:

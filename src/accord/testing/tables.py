@@ -46,6 +46,10 @@ class RandomWorld:
     def owners(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(owner for info in self.catalog.tables.values() for owner in info.owners))
 
+    def other_rows(self, chance: Chance) -> RandomWorld:
+        """The same declarations with other data."""
+        return replace(self, held={name: random_rows(info, chance) for name, info in self.catalog.tables.items()})
+
     def with_rows(self, table: str, owner: str, rows: Table) -> RandomWorld:
         """The same world with other rows of one owner."""
         return replace(self, held={**self.held, table: {**self.held[table], owner: rows}})

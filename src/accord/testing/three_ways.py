@@ -32,7 +32,7 @@ from accord.plan.secure_table import VALID, PublicColumn, SecureTable, bits_shar
 from accord.plan.types import TEXT, Type
 from accord.testing.tables import RandomWorld
 from accord.testing.world import World
-from accord.wire.local import run_local
+from accord.wire.local import Outcome, run_local
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -160,10 +160,14 @@ def order_of(node: Node) -> Sort | None:
 
 def run_on_shares(node: Node, inputs: Mapping[str, Table], seed: int) -> Table:
     """A placed plan on shares by three servers in one process, and its rows put together again."""
+    return opened(node, outcome_on_shares(node, inputs, seed).results)
+
+
+def outcome_on_shares(node: Node, inputs: Mapping[str, Table], seed: int, keep: bool = False) -> Outcome[SecureTable]:
+    """The run itself; `keep` records every payload."""
     world = World(seed)
     held = dealt(world, node, inputs)
-    outcome = run_local([execute(me, node, held[me.index]) for me in world.parties()])
-    return opened(node, outcome.results)
+    return run_local([execute(me, node, held[me.index]) for me in world.parties()], keep=keep)
 
 
 def dealt(world: World, node: Node, inputs: Mapping[str, Table]) -> list[dict[str, SecureTable]]:
