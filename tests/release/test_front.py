@@ -58,6 +58,13 @@ def test_texts_and_markers():
     assert "Zoë Ångst" in str(table)
 
 
+def test_a_text_cannot_write_on_the_recipients_screen(tmp_path):
+    table = opened(spec(), [("a\x1b[2J\nb", 1, 0, 0)])
+    assert "a\\x1b[2J\\nb" in str(table) and "\x1b" not in str(table)
+    table.to_csv(tmp_path / "t.csv")
+    assert "a\x1b[2J\nb" in (tmp_path / "t.csv").read_text(encoding="utf-8"), "a file has it as it is"
+
+
 def test_places_differ_from_run_to_run_where_no_order_is_asked_for():
     rows = [(f"r{at}", 50, at, 0) for at in range(20)]
     orders = [tuple(row["name"] for row in opened(spec(), rows, seed=seed, is_packed=True).rows()) for seed in range(4)]

@@ -81,7 +81,7 @@ class ReleasedTable:
         """The table as aligned text, at most 60 rows of it, and what was suppressed by which rule."""
         rows = self.rows()
         names = [one.name for one in self.fields]
-        lines = [names, *([_text(row[name]) for name in names] for row in rows[:ROWS_SHOWN_MAX])]
+        lines = [names, *([_printable(_text(row[name])) for name in names] for row in rows[:ROWS_SHOWN_MAX])]
         widths = [max(len(line[at]) for line in lines) for at in range(len(names))]
         right = [one.type.kind not in (CATEGORY, TEXT) for one in self.fields]
         table = [
@@ -133,6 +133,11 @@ def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:f}" if isinstance(value, Decimal) else str(value)
+
+
+def _printable(text: str) -> str:
+    """Another party's text cannot move the cursor, colour the screen or begin a line: what is not printable is spelled out."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def _aligned(cell: str, width: int, right: bool) -> str:
