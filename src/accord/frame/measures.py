@@ -13,8 +13,8 @@ from accord.base.errors import Refused
 from accord.frame.expressions import average
 from accord.plan.expression import Expression
 from accord.plan.literals import can_be_null
-from accord.plan.types import DATE, Type
-from accord.plan.typing import DIVIDE_DIGITS, NUMBERS, article, call, decimal, integer, null, quotient
+from accord.plan.types import BOOL, DATE, INT, Type
+from accord.plan.typing import CONDITION, DIVIDE_DIGITS, NUMBERS, article, call, cast, decimal, integer, null, quotient
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,15 @@ def _nullable(argument: Expression) -> Expression | None:
 
 
 def _count_if(_: exp.CountIf, arguments: list[Expression]) -> Measure:
-    return Measure([("", Part("count", call("case", arguments[0], integer(1), null())))], _itself)
+    """The sum of ones and zeros: of no truth values at all it is NULL, as in DuckDB."""
+    return Measure([("", Part("sum", one_if(arguments[0])))], _itself)
+
+
+def one_if(condition: Expression) -> Expression:
+    """1 where a condition is true, 0 where it is false, NULL where it is neither."""
+    if condition.type.kind != BOOL:
+        raise Refused(f"COUNT_IF of {article(condition.type.kind)}", rule=CONDITION, do="compare it with a value")
+    return cast(condition, Type(INT))
 
 
 def _require_numbers(word: str, *arguments: Expression) -> None:

@@ -11,6 +11,7 @@ from sqlglot import exp
 from accord.base.errors import Refused
 from accord.base.names import fresh_name
 from accord.frame.expressions import Expressions, average
+from accord.frame.measures import one_if
 from accord.frame.places import TYPE, at
 from accord.plan.catalog import Catalog
 from accord.plan.expression import ColumnRef, Expression, WindowCall
@@ -146,11 +147,10 @@ class _Windows:
             raise Refused(f"{name} OVER is not supported", do=nearest)
         if isinstance(inner.this, exp.Distinct):
             raise Refused("DISTINCT in a window is not supported", do="GROUP BY the columns in a subquery first")
-        if function == "count_if":
-            condition, function = self.into.condition(inner.this), "count"
-            return function, call("case", condition, integer(1), null()), inner
         everything = inner.this is None or isinstance(inner.this, exp.Star)
         argument = None if everything else self.into.translate(inner.this)
+        if function == "count_if" and argument is not None:
+            function, argument = "sum", one_if(argument)
         if function == "count" and argument is not None and not argument.type.nullable:
             argument = None
         if function == "avg" and argument is not None and argument.type.kind not in NUMBERS:
