@@ -73,7 +73,17 @@ CASES = {
         "SELECT COUNT(*) AS n FROM staff GROUP BY sector HAVING sector = 'a'",
         {(SECTOR, AFTER_GROUPING), (SECTOR, IN_CONDITIONS)},
     ),
-    "a condition on sums is none on rows": ("SELECT COUNT(*) AS n FROM staff HAVING SUM(wage) > 5", {(WAGE, AGGREGATED)}),
+    "a condition on sums": ("SELECT COUNT(*) AS n FROM staff HAVING SUM(wage) > 5", {(WAGE, AGGREGATED), (WAGE, IN_CONDITIONS)}),
+    "a condition on counts": ("SELECT COUNT(*) AS n FROM staff HAVING COUNT(*) > 5", set()),
+    "sums that are compared and released": ("SELECT SUM(wage) > 5 AS n FROM staff", {(WAGE, AGGREGATED)}),
+    "sums that are compared and counted": (
+        "SELECT COUNT(*) FILTER (WHERE high) AS n FROM (SELECT sector, SUM(wage) > 5 AS high FROM staff GROUP BY sector) AS t",
+        {(WAGE, AGGREGATED), (SECTOR, AGGREGATED), (WAGE, IN_CONDITIONS)},
+    ),
+    "the highest sums": (
+        "SELECT sector FROM staff GROUP BY sector ORDER BY SUM(wage) DESC LIMIT 2",
+        {(WAGE, AGGREGATED), (SECTOR, AFTER_GROUPING), (WAGE, IN_CONDITIONS)},
+    ),
     "the highest": ("SELECT firm FROM staff ORDER BY wage DESC LIMIT 1", {(FIRM, AS_INPUT), (WAGE, IN_CONDITIONS)}),
     "an order": ("SELECT firm FROM staff ORDER BY wage", {(FIRM, AS_INPUT), (WAGE, IN_CONDITIONS)}),
     "a window keeps rows": (

@@ -6,7 +6,7 @@ nothing above reads are not used. What cannot be told from the plan counts as th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -54,7 +54,8 @@ class Origin:
 
     `forms`: its sources. `tables`: those whose rows it depends on. `groupings`: numbers of the GROUP BYs that made its values.
     `counts`: tables of which it is at most the number of rows in its group; `distinct`: columns of which it is at most the number of
-    different values. `copy_of`: the one source whose values it holds unchanged.
+    different values. `copy_of`: the one source whose values it holds unchanged. `compared`: sources of which aggregates were compared to
+    make it: a condition on them, once it is aggregated again.
     """
 
     forms: Forms
@@ -63,6 +64,7 @@ class Origin:
     counts: frozenset[str] = frozenset()
     distinct: frozenset[Source] = frozenset()
     copy_of: Source | None = None
+    compared: frozenset[Source] = frozenset()
 
     @property
     def row_by_row(self) -> frozenset[str]:
@@ -133,7 +135,8 @@ def _union(origins: Iterable[Origin]) -> Origin:
     """A column that is computed from several."""
     parts = list(origins)
     tables = frozenset[str]().union(*(one.tables for one in parts))
-    return Origin(_merged(one.forms for one in parts), tables, frozenset[int]().union(*(one.groupings for one in parts)))
+    compared = frozenset[Source]().union(*(one.compared for one in parts))
+    return Origin(_merged(one.forms for one in parts), tables, frozenset[int]().union(*(one.groupings for one in parts)), compared=compared)
 
 
 class _Trace:
@@ -195,8 +198,9 @@ class _Trace:
     # ---- choosing and ordering
 
     def _condition(self, names: Iterable[str], below: _Rows, place: str) -> None:
+        """Rows are chosen by columns; of groups, whether one is there may tell its sum."""
         for name in sorted(names):
-            self.note(below.columns[name].forms, {Form.ROW: IN_CONDITIONS, Form.GROUP: IN_CONDITIONS}, place)
+            self.note(below.columns[name].forms, dict.fromkeys(Form, IN_CONDITIONS), place)
 
     def _sort(self, node: Sort, below: _Rows) -> None:
         """An order tells of rows what they are ordered by; of groups which they are."""
@@ -220,23 +224,19 @@ class _Trace:
             origin = below.columns[known.name]
             return origin if known is expression else replace(origin, copy_of=None)
         if is_read:
-            self._conditions(expression, below)
-        return _union(below.columns[name] for name in columns_of(expression))
+            self._compare(expression, below)
+        origin = _union(below.columns[name] for name in columns_of(expression))
+        return replace(origin, compared=origin.compared | self._aggregates_compared(expression, below))
 
-    def _conditions(self, expression: Expression, below: _Rows) -> None:
-        """What is compared within an expression, other than with NULL, is used in a condition."""
-        if not isinstance(expression, Call):
-            return
-        arguments = expression.arguments
-        if expression.function in COMPARISONS:
-            self._condition(columns_of(expression), below, expression_text(expression))
-            return
-        if expression.function == "case":
-            for one in arguments[:-1:2]:
-                if isinstance(one, ColumnRef):
-                    self._condition([one.name], below, f"CASE WHEN {one.name}")
-        for one in arguments:
-            self._conditions(one, below)
+    def _compare(self, expression: Expression, below: _Rows) -> None:
+        """What is compared within an expression is used in a condition."""
+        for names, place in _compared(expression):
+            for name in sorted(names):
+                self.note(below.columns[name].forms, {Form.ROW: IN_CONDITIONS, Form.GROUP: IN_CONDITIONS}, place)
+
+    def _aggregates_compared(self, expression: Expression, below: _Rows) -> frozenset[Source]:
+        origins = (below.columns[name] for names, _ in _compared(expression) for name in names)
+        return frozenset(source for one in origins for source, form in one.forms.items() if form is Form.AGGREGATE)
 
     def _window(self, node: Window, below: _Rows) -> _Rows:
         """A window keeps the rows, so that what it makes of them counts as row by row."""
@@ -248,7 +248,7 @@ class _Trace:
         for name, call in made.items():
             read = columns_of(call.argument) if call.argument is not None else frozenset()
             if call.argument is not None:
-                self._conditions(call.argument, below)
+                self._compare(call.argument, below)
             columns[name] = replace(_union(below.columns[one] for one in (*read, *beside)), tables=below.tables)
         return replace(below, columns=columns)
 
@@ -274,9 +274,11 @@ class _Trace:
         read = [] if call.argument is None else [below.columns[name] for name in columns_of(call.argument)]
         forms = _merged(one.forms for one in read)
         if is_read and call.argument is not None:
-            self._conditions(call.argument, below)
+            self._compare(call.argument, below)
+            compared = self._aggregates_compared(call.argument, below).union(*(one.compared for one in read))
             place = f"{call.function.upper().replace('_DISTINCT', '(DISTINCT')}({expression_text(call.argument)})"
             self.note(forms, {Form.ROW: AGGREGATED, Form.GROUP: AGGREGATED}, place.replace("DISTINCT(", "DISTINCT "))
+            self.note(dict.fromkeys(compared, Form.AGGREGATE), {Form.AGGREGATE: IN_CONDITIONS}, place.replace("DISTINCT(", "DISTINCT "))
         distinct = _distinct(call, below, copies)
         counts = _counts(call, below) | {table for table, _ in distinct}
         return Origin(dict.fromkeys(forms, Form.AGGREGATE), below.tables, grouping, counts, distinct)
@@ -303,6 +305,19 @@ def _distinct(call: AggregateCall, below: _Rows, copies: Copies) -> frozenset[So
     rest = below.key_copies - copies
     ((only, nullable),) = rest if call.function == "count" and len(rest) == 1 and None not in dict(copies) else [(None, False)]
     return frozenset({only}) if only and not nullable else frozenset()
+
+
+def _compared(expression: Expression) -> Iterator[tuple[frozenset[str], str]]:
+    """The columns that are compared within an expression, other than with NULL, and the words that do it."""
+    if not isinstance(expression, Call):
+        return
+    if expression.function in COMPARISONS:
+        yield columns_of(expression), expression_text(expression)
+        return
+    for at, one in enumerate(expression.arguments):
+        if isinstance(one, ColumnRef) and expression.function == "case" and at % 2 == 0 and at < len(expression.arguments) - 1:
+            yield frozenset({one.name}), f"CASE WHEN {one.name}"
+        yield from _compared(one)
 
 
 def _or_zero(expression: Expression | None) -> Expression | None:
