@@ -70,6 +70,11 @@ def _without(content, *path):
         (lambda c: c["publics"]["rate"]["rows"].append(["west", "1.00"]), "'west' in column region"),
         (lambda c: c["publics"]["rate"]["rows"].append(["north", "1.005"]), "'1.005' in column rate"),
         (lambda c: c["publics"]["rate"]["rows"].append(["north", 1.5]), "1.5 is a float"),
+        (
+            lambda c: c["publics"]["rate"]["columns"].append({"name": "note", "kind": "text", "bytes_max": 9}),
+            "column note is a text (rule: texts of a public table are categories)",
+        ),
+        (lambda c: c["tables"]["wages"]["columns"].append({"name": "note", "kind": "text"}), "bytes_max is missing"),
         (lambda c: c["domains"]["region"]["columns"].update(coast=["yes"]), "does not hold one value for each of 2"),
     ],
 )

@@ -56,6 +56,12 @@ def _domain(name: str, fields: Fields) -> tuple[Public, tuple[str, ...]]:
 
 def _public(name: str, fields: Fields, domains: dict[str, tuple[str, ...]]) -> Public:
     columns = [_column(one, domains) for one in fields.tables("columns")]
+    for column in columns:
+        if column.kind in ("text", "text key"):
+            do = "declare the column a category and list its values"
+            raise Refused(
+                f"column {column.name} is a {column.kind}", where=fields.where, rule="texts of a public table are categories", do=do
+            )
     rows = []
     for at, row in enumerate(fields.take("rows", list)):
         where = f"{fields.where} rows[{at}]"
