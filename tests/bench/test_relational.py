@@ -31,13 +31,25 @@ def test_bytes_and_rounds_at_full_size_are_declared(case):
     assert golden.read(SUITE)[golden.key(case.name, case.rows)] == [round(price.bytes / SERVERS), price.rounds]
 
 
-def ran(name):
-    """What the servers hold after a case of few rows, and its secret columns in clear."""
+def run(name):
+    """A case of few rows: the outcome, and the arguments of each server."""
     case = next(one for one in CASES if one.name == name)
     keys = [PairKeys({component: bytes([component]) * 16 for component in (i, (i + 1) % SERVERS)}) for i in range(SERVERS)]
     secrets = [secrets_of(case, FEW, i) for i in range(SERVERS)]
-    done = run_local([protocol_of(Party(i, keys[i]), case, secrets[i]) for i in range(SERVERS)])
+    return run_local([protocol_of(Party(i, keys[i]), case, secrets[i]) for i in range(SERVERS)]), secrets
+
+
+def ran(name):
+    """What the servers hold after a case of few rows, and its secret columns in clear."""
+    done, secrets = run(name)
     return done.results, [reconstruct([one[j] for one in secrets]) for j in range(len(secrets[0]))]
+
+
+@pytest.mark.parametrize("name", ["group_by_sum", "group_median", "join_pk_fk", "join_many"])
+def test_servers_send_alike(name):
+    """Roles that send more go round."""
+    sent = [one.bytes_sent for one in run(name)[0].traffic]
+    assert max(sent) < 1.06 * sum(sent) / SERVERS, sent
 
 
 def column(results, take):
