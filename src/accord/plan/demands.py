@@ -45,7 +45,7 @@ def _require_bound(node: Join) -> None:
     raise Refused(
         f"a JOIN on {on}, which is secret, where several rows of either side may agree",
         rule="how many rows meet is secret, so that their number needs a bound",
-        do="make one side unique with GROUP BY in a subquery, or declare the columns unique, or the most rows that the join can have",
+        do="make one side unique with GROUP BY in a subquery, declare the columns unique, or bound the rows: JOIN /*+ rows_max(1000) */",
     )
 
 
