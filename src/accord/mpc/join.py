@@ -174,9 +174,10 @@ async def join_pk_fk(
 ) -> Joined:
     """For each row of the right table the row of the left one with the same key, whose valid keys are all different.
 
-    Keys have one width; validity is one plane. A row that is not valid matches nothing: rows whose key is NULL are given so, and an outer
-    join keeps them as rows without a match. Where two valid left rows have one key, `duplicate` is set and the later one is taken;
-    `matched` is right all the same, so that it serves IN, EXISTS, semi and anti joins with any left table.
+    Keys have one width, of 255 bits at most: wider ones are hashed (`hash_keys`). Validity is one plane. A row that is not valid matches
+    nothing: rows whose key is NULL are given so, and an outer join keeps them as rows without a match. Where two valid left rows have one
+    key, `duplicate` is set and the later one is taken; `matched` is right all the same, so that it serves IN, EXISTS, semi and anti joins
+    with any left table.
 
     Learns: every server a uniform permutation of all rows a pass of the sort, and one of the left rows.
     Opens:  the shuffled row numbers, once a pass; the shuffled ranks of the left rows.
