@@ -22,9 +22,9 @@ from accord.plan.nodes import Join
 from accord.plan.secure_calls import is_zero
 from accord.plan.secure_flags import Flag, all_of, as_bits, both, difference
 from accord.plan.secure_key import as_secret, constant_plane, known, matching_keys
-from accord.plan.secure_relations import join_many, join_pk_fk, left_matched
+from accord.plan.secure_relations import join_many, join_pk_fk, keep, left_matched
 from accord.plan.secure_rows import concatenated
-from accord.plan.secure_table import Column, SecretColumn, SecureTable
+from accord.plan.secure_table import Column, SecretColumn, SecureTable, bits_shared
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,12 +46,13 @@ async def join_secretly(me: Party, node: Join, left: SecureTable, right: SecureT
         return await _choice(me, node, *sides)
     first, second = sides
     if node.unique in ("right", "both"):
-        joined, partner = await _partners(me.step("match"), second, first)
+        equal = {} if node.nulls_agree else {right: left for left, right in node.on}
+        joined, partner = await _partners(me.step("match"), second, first, equal, keeps_all=node.kind == "left")
         if node.kind == "left":
             return _left_rows(me, node, first.table, partner, joined)
         return SecureTable(first.table.rows, {**_unclean(first.table.columns), **partner}, joined.matched)
     if node.unique == "left":
-        joined, partner = await _partners(me.step("match"), first, second)
+        joined, partner = await _partners(me.step("match"), first, second, {} if node.nulls_agree else dict(node.on), keeps_all=False)
         met = SecureTable(second.table.rows, {**partner, **_unclean(second.table.columns)}, joined.matched)
         if node.kind != "left":
             return met
@@ -86,10 +87,27 @@ def _unclean(columns: Mapping[str, Column]) -> dict[str, Column]:
     return {name: replace(one, clean=False) if isinstance(one, SecretColumn) else one for name, one in columns.items()}
 
 
-async def _partners(me: Party, unique: _Side, many: _Side) -> tuple[Joined, dict[str, Column]]:
-    """The unique side's columns at the rows of the other side that match; 0 and not NULL where none does."""
-    joined: Joined = await join_pk_fk(me, unique.key, unique.can, _parts(me, unique.table), many.key, many.can)
-    return joined, _columns(unique.table, joined.columns)
+async def _partners(
+    me: Party, unique: _Side, many: _Side, equal: Mapping[str, str], *, keeps_all: bool
+) -> tuple[Joined, dict[str, Column]]:
+    """The unique side's columns at the rows of the other side that match; 0 and not NULL where none does.
+
+    A key of the unique side is that of its partner: it does not move. Where rows are lost that match nothing (not `keeps_all`), it is
+    not even cleared in them.
+    """
+    keys: dict[str, SecretColumn] = {}
+    for name, other in equal.items():
+        here, there = unique.table.columns[name].type, as_secret(me, many.table.columns[other])
+        if bits_shared(here) == bits_shared(there.type):
+            keys[name] = SecretColumn(here, there.value, there.null if here.nullable else False)
+    moving = replace(unique.table, columns={name: one for name, one in unique.table.columns.items() if name not in keys})
+    joined: Joined = await join_pk_fk(me.step("rows"), unique.key, unique.can, _parts(me, moving), many.key, many.can)
+    found = _columns(moving, joined.columns)
+    if keeps_all and keys:
+        kept: list[Any] = await keep(me.step("keys"), joined.matched, [one.value for one in keys.values()])
+        keys = {name: SecretColumn(one.type, value, clean=True) for (name, one), value in zip(keys.items(), kept, strict=True)}
+    whole = {**found, **keys}
+    return joined, {name: whole[name] for name in unique.table.columns}
 
 
 def _parts(me: Party, table: SecureTable) -> list[Any]:
