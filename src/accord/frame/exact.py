@@ -127,6 +127,9 @@ def _median(node: exp.Expr, type: Type, wrap: Wrap) -> exp.Expr:
     of = node.expression.expressions[0].this if isinstance(node, exp.WithinGroup) else node.this
     if isinstance(node, exp.WithinGroup) and not isinstance(node.this, exp.PercentileCont):
         return wrap(node)
+    share = node.this.this if isinstance(node, exp.WithinGroup) else node.expression
+    if share is not None and float(share.name) != 0.5:
+        return cast_to(wrap(exp.PercentileCont(this=cast_to(of, "DOUBLE"), expression=share.copy())), storage_type(type))
     half = exp.Literal.number("0.5")
     lower = wrap(exp.PercentileDisc(this=of.copy(), expression=half))
     upper = wrap(exp.PercentileDisc(this=exp.Neg(this=exp.paren(of.copy())), expression=half.copy()))

@@ -17,8 +17,8 @@ from accord.plan.catalog import Catalog
 from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal
 from accord.plan.facts import rows_max
 from accord.plan.literals import is_null
-from accord.plan.nodes import Aggregate, Node, Project
-from accord.plan.typing import aggregate, call, column, domain, integer, null, quantile
+from accord.plan.nodes import Aggregate, Node, Project, Window
+from accord.plan.typing import aggregate, call, column, domain, integer, null, quantile, windowed
 
 MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "bool_and": "bool_and", "bool_or": "bool_or"}
 """What makes the aggregate of all groups from those of parts of them."""
@@ -65,7 +65,7 @@ class Grouping:
         self.taken.update(also)
         keyed = self._keyed(keys)
         names = tuple(dict.fromkeys((*also, *keyed)))
-        wanted = [self._wanted(one) for one in aggregates_of(searched)]
+        wanted = [self._ranked(self._wanted(one), names) for one in aggregates_of(searched)]
         node = self._dense(names, wanted) or Aggregate(self.input, names, self._calls(wanted, names, self.is_keyed))
         stands = [(one, column(node.field(name))) for one, name in zip(keys, keyed, strict=True)]
         pairs: Pairs = [*stands, *((one.node, self._result(one, node)) for one in wanted)]
@@ -118,6 +118,23 @@ class Grouping:
                 raise Refused(f"{word.upper()} of several columns", do="write one aggregate for each")
             arguments = [] if everything else self.below.all(_arguments(inner))
             return Wanted(node, name, measured(inner, [_under(condition, one) for one in arguments] or _rows(condition)))
+
+    def _ranked(self, wanted: Wanted, keys: tuple[str, ...]) -> Wanted:
+        """An aggregate that needs the order of its values: they are numbered within their groups."""
+        value, placed = wanted.measure.ranked, wanted.measure.placed
+        if value is None or placed is None:
+            return wanted
+        with at(wanted.node, self.below.sql):
+            taken = {one.name for one in self.input.fields}
+            names = [self._fresh(f"{wanted.name}_{part}", taken) for part in ("value", "number", "count")]
+            self.input = Project(self.input, (*((one.name, column(one)) for one in self.input.fields), (names[0], value)))
+            rows = rows_max(self.input, frozenset(keys), self.catalog)
+            ordered = windowed("count", column(self.input.field(names[0])), rows, ("range", None, None))
+            numbered = windowed("row_number", None, rows)
+            self.input = Window(self.input, keys, ((names[0], False),), ((names[1], numbered), (names[2], ordered)))
+            found, number, count = (column(self.input.field(name)) for name in names)
+            parts = placed(found, call("subtract", number, integer(1)), count)
+        return replace(wanted, measure=replace(wanted.measure, parts=parts))
 
     def _distinct(self, node: exp.Expr, inner: exp.Expr, condition: Expression | None, name: str) -> Wanted:
         """COUNT(DISTINCT x), of a column with few values also of CASE WHEN condition THEN column END."""

@@ -28,11 +28,17 @@ class Part:
 
 @dataclass(frozen=True)
 class Measure:
-    """An aggregate of the SQL: its parts by the suffix of their names, and what is made of their columns."""
+    """An aggregate of the SQL: its parts by the suffix of their names, and what is made of their columns.
+
+    Where `ranked` is given, the parts are those that `placed` makes of it, of its number among the values of its group from 0, and of how
+    many values there are that are not NULL.
+    """
 
     parts: list[tuple[str, Part]]
     result: Callable[..., Expression]
     where: Expression | None = None
+    ranked: Expression | None = None
+    placed: Callable[[Expression, Expression, Expression], list[tuple[str, Part]]] | None = None
 
 
 Made = Callable[[Any, list[Expression]], Measure]
@@ -134,12 +140,17 @@ def _largest(first: Type, second: Type, is_variance: bool, population: bool) -> 
 # ---- quantiles
 
 
+def _require_between(word: str, argument: Expression) -> None:
+    """Raises Refused for values between which nothing lies."""
+    if argument.type.kind == DATE:
+        raise Refused(f"{word} of a date, which can lie between two days", do="QUANTILE_DISC(day, 0.5)")
+    _require_numbers(word, argument)
+
+
 def _median(_: exp.Expr, arguments: list[Expression]) -> Measure:
     """The middle value, or half-way between the two: the lower of them, and the lower of the negatives."""
     argument = arguments[0]
-    if argument.type.kind == DATE:
-        raise Refused("MEDIAN of a date, which can lie between two days", do="QUANTILE_DISC(day, 0.5)")
-    _require_numbers("MEDIAN", argument)
+    _require_between("MEDIAN", argument)
     half = (1, 2)
     parts = [("", Part("quantile_disc", argument, half)), ("_upper", Part("quantile_disc", call("negate", argument), half))]
     scale = argument.type.scale + 1
@@ -171,10 +182,38 @@ def _discrete(node: exp.Expr, arguments: list[Expression]) -> Measure:
 
 
 def _continuous(node: exp.Expr, arguments: list[Expression]) -> Measure:
-    if _share(node) != (1, 2):
-        rule = "QUANTILE_CONT(x, 0.5), the median, is one"
-        raise Refused("an interpolated quantile is not supported", rule=rule, do="QUANTILE_DISC(x, 0.9) is a value that occurs")
-    return _median(node, arguments)
+    """The value at place (n − 1) · share, from 0, or between the two values beside it: exact with the digits of the share."""
+    share, digits = _share(node), _digits(node)
+    if share == (1, 2):
+        return _median(node, arguments)
+    _require_between("QUANTILE_CONT", arguments[0])
+    unit = 10**digits
+    weight = share[0] * (unit // share[1])
+
+    def placed(value: Expression, number: Expression, count: Expression) -> list[tuple[str, Part]]:
+        place, wanted = (call("multiply", one, integer(by)) for one, by in ((number, unit), (call("subtract", count, integer(1)), weight)))
+        known = call("not", call("is_null", value))
+        below = call("and", known, call("le", place, wanted))
+        rest = call("subtract", wanted, place)
+        return [
+            ("", Part("max", call("case", below, value, null()))),
+            ("_upper", Part("min", call("case", call("and", known, call("ge", place, wanted)), value, null()))),
+            ("_rest", Part("min", call("case", below, rest, null()))),
+        ]
+
+    def result(lower: Expression, upper: Expression, rest: Expression) -> Expression:
+        between = call("least", call("greatest", rest, integer(0)), integer(unit))
+        part = call("multiply", call("subtract", upper, lower), call("multiply", between, decimal(1, digits)))
+        return call("add", lower, part)
+
+    return Measure([], result, ranked=arguments[0], placed=placed)
+
+
+def _digits(node: exp.Expr) -> int:
+    """Decimals of a share: enough to write it as a fraction of a power of ten."""
+    share = node.this.this if isinstance(node, exp.WithinGroup) else node.expression
+    exponent = Decimal(share.unnest().this).normalize().as_tuple().exponent
+    return max(-int(exponent), 0)
 
 
 def _within(node: exp.WithinGroup, arguments: list[Expression]) -> Measure:
