@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from accord.data.schema import ColumnSchema, TableSchema
 from accord.frame.sql import to_plan
+from accord.plan.catalog import TableInfo
 from accord.plan.nodes import Node
 from accord.plan.outline import outline
 from accord.plan.place import RULES, place
 from tests.plan.worlds import CATALOG
 
 FIXTURES = Path(__file__).parent / "fixtures"
+
+LOG = TableSchema("log", (ColumnSchema("level", "int", 1, 4), ColumnSchema("cost", "int", 0, 90, nullable=True)))
+LOGGED = replace(CATALOG, tables={**CATALOG.tables, "log": TableInfo(LOG, ("c",), (20,))})
+"""With a table of one owner that is larger than others'."""
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
     "push_filters": (
@@ -25,6 +32,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
         """SELECT s.amount, t.pay FROM sales s JOIN (SELECT region, MAX(pay) AS pay FROM staff GROUP BY region) t USING (region)
         JOIN shipped p ON s.shop = p.shop AND s.n = p.n""",
     ),
+    "aggregate_early": ("SELECT pay, SUM(cost) AS s, COUNT(*) AS c FROM staff JOIN log ON grade = level GROUP BY pay",),
     "push_columns": (
         """SELECT s.price * s.n AS worth, CASE WHEN s.amount > 9 THEN pay END AS paid
         FROM sales s JOIN (SELECT region, MAX(pay) AS pay FROM staff GROUP BY region) t USING (region)""",
@@ -70,7 +78,8 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 
 def steps(sql: str) -> dict[str, tuple[Node, Node]]:
     """Each rule's plan before and after."""
-    before = to_plan(sql, CATALOG)
+    catalog = LOGGED if " log " in sql else CATALOG
+    before = to_plan(sql, catalog)
     seen: dict[str, tuple[Node, Node]] = {}
     last = [before]
 
@@ -78,7 +87,7 @@ def steps(sql: str) -> dict[str, tuple[Node, Node]]:
         seen[name] = (last[-1], after)
         last.append(after)
 
-    place(before, CATALOG, hear)
+    place(before, catalog, hear)
     return seen
 
 

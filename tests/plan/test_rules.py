@@ -15,7 +15,7 @@ from accord.plan.place import RULES, place, place_all, require_placed, verify
 from tests.plan.rules import FIXTURES, QUESTIONS, fixture, steps
 from tests.plan.worlds import CATALOG, assert_agree, input_table, world
 
-EVERY = sorted({sql for questions in QUESTIONS.values() for sql in questions})
+EVERY = sorted({sql for questions in QUESTIONS.values() for sql in questions if " log " not in sql})
 
 
 @pytest.mark.parametrize("rule", [rule.__name__ for rule in RULES])

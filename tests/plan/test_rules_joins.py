@@ -6,6 +6,7 @@ import pytest
 
 from accord.data.schema import ColumnSchema, TableSchema
 from accord.frame.sql import to_plan
+from accord.plan.aggregate_early import aggregate_early
 from accord.plan.catalog import Catalog, TableInfo
 from accord.plan.expression import Literal
 from accord.plan.facts import walk
@@ -156,3 +157,43 @@ def test_conditions_go_below_windows_and_unions_but_not_below_what_they_ask() ->
     before = to_plan(outer, CATALOG)
     rows = [sorted(interpret(one, HELD).tuples(), key=repr) for one in (before, push_filters(before, CATALOG))]
     assert rows[0] == rows[1]
+
+
+# ---- group-bys before joins
+
+
+@pytest.mark.parametrize(
+    ("sql", "left"),
+    [
+        ("SELECT ok, SUM(qty) AS s, COUNT(*) AS n, MAX(ls) AS m FROM orders JOIN line ON o = ok GROUP BY ok", 0),
+        ("SELECT o, AVG(qty) AS s FROM line JOIN orders ON o = ok WHERE cust > 1 GROUP BY o", 0),
+        ("SELECT cust, SUM(qty) AS s, COUNT(qty) AS n, MIN(qty) AS m FROM orders JOIN line ON o = ok GROUP BY cust", 1),
+        ("SELECT size, SUM(l.qty + l.ls) AS s FROM part JOIN line AS l ON l.lp = p GROUP BY size", 1),
+    ],
+)
+def test_an_owner_adds_up_before_the_join(sql: str, left: int) -> None:
+    """What is left on shares is one row for each row of the other table, and no group-by where that is the group."""
+    plan = place(to_plan(sql, CATALOG), CATALOG)
+    assert all(one.unique for one in walk(plan) if isinstance(one, Join))
+    assert len([one for one in walk(plan) if isinstance(one, Aggregate)]) == left
+    before = to_plan(sql, CATALOG)
+    rows = [sorted(interpret(one, HELD).tuples(), key=repr) for one in (before, aggregate_early(before, CATALOG))]
+    assert rows[0] == rows[1] and rows[0] and aggregate_early(before, CATALOG) != before
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT qty, SUM(ls) AS s FROM orders JOIN line ON o = ok GROUP BY qty",
+        "SELECT cust, SUM(qty + cust) AS s FROM orders JOIN line ON o = ok GROUP BY cust",
+        "SELECT cust, SUM(qty) AS s FROM orders JOIN line ON o = ok WHERE qty > cust GROUP BY cust",
+        "SELECT cust, COUNT(DISTINCT qty) AS s FROM orders JOIN line ON o = ok GROUP BY cust",
+        "SELECT o, SUM(cust) AS s FROM orders JOIN line ON o = ok GROUP BY o",
+        "SELECT SUM(qty) AS s, COUNT(*) AS n FROM orders JOIN line ON o = ok",
+        "SELECT ok, SUM(qty) AS s FROM orders LEFT JOIN line ON o = ok GROUP BY ok",
+        "SELECT nation, SUM(qty) AS s FROM supp JOIN line ON s = ls GROUP BY nation",
+    ],
+)
+def test_what_is_not_the_same_added_up_before_is_added_up_after(sql: str) -> None:
+    plan = push_filters(to_plan(sql, CATALOG), CATALOG)
+    assert aggregate_early(plan, CATALOG) == plan

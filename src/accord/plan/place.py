@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from accord.base.errors import OurFault
+from accord.plan.aggregate_early import aggregate_early
 from accord.plan.catalog import Catalog
 from accord.plan.demands import require_secure
 from accord.plan.facts import walk
@@ -28,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     push_filters,
     fold_constants,
     order_joins,
+    aggregate_early,
     lift_to_owners,
     push_columns,
     prune_columns,

@@ -60,8 +60,8 @@ def random_world(chance: Chance, rows_max: int = 5) -> RandomWorld:
     keys = chance.choice(((0, 5), (0, 5), (-40_000, 40_000)))
     tables = {
         "people": TableInfo(_people(chance, keys), OWNERS[:2], (rows_max, rows_max)),
-        "jobs": TableInfo(_jobs(chance, keys), OWNERS[1:2], (rows_max + 3,)),
-        "visits": TableInfo(_visits(chance, keys), OWNERS[2:], (rows_max + 3,)),
+        "jobs": TableInfo(_jobs(chance, keys), OWNERS[1:2], (chance.choice((3, 8, 12)),)),
+        "visits": TableInfo(_visits(chance, keys), OWNERS[2:], (chance.choice((4, 8, 13)),)),
         "shops": TableInfo(_shops(), OWNERS, (3, 3, 3), "shop", OWNERS),
     }
     catalog = Catalog(tables, {"areas": _areas(chance)})
