@@ -26,8 +26,8 @@ from accord.testing.traces import traffic_shape
 SCALE = 0.01
 REPLICAS_BYTES, DONE_BYTES, AROUND_ROUNDS = 3 * 66, 3 * 2, 3
 """What a run has around its plans: the copies of each input are compared, and every server hears that the others are done."""
-ROUNDS_OFF_MAX = 1
-"""Steps that run side by side are foretold with messages to the left neighbour; the longest chain of real ones can be one longer."""
+ROUNDS_OFF_MAX = 0.01
+"""Of steps that run side by side over many blocks, the longest chain of messages is foretold from fewer blocks: a part of all rounds."""
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +95,7 @@ def test_every_answer_is_that_of_duckdb_at_the_cost_foretold(made, tmp_path, que
     compiled = compile_study(read(tmp_path, query))
     foretold = cost(compiled.specs, compiled.profile).beside(Cost(0, REPLICAS_BYTES * len(compiled.inputs) + DONE_BYTES))
     assert result.bytes_per_server == foretold.bytes // 3
-    assert abs(result.rounds - foretold.rounds - AROUND_ROUNDS) <= ROUNDS_OFF_MAX
+    assert abs(result.rounds - foretold.rounds - AROUND_ROUNDS) <= ROUNDS_OFF_MAX * result.rounds
 
 
 def others(made, folder):
