@@ -165,7 +165,7 @@ def _failed(seed: int, query: Query, world: RandomWorld, error: Exception) -> Fa
     """The failure with the smallest question and the fewest rows that fail in the same way."""
     kind = type(error)
     query = shrunk(query, lambda smaller: _fails(smaller, world, seed, kind))
-    world = fewer_rows(world, lambda smaller: _fails(query, smaller, seed, kind))
+    world = fewer_rows(world, lambda smaller: _fails(query, smaller, seed, kind), lambda table: table in query.sql)
     rows = [
         f"  {table} of {owner}: {held.tuples()}"
         for table, parts in world.held.items()
@@ -197,10 +197,10 @@ def _failure(query: Query, world: RandomWorld, seed: int) -> Exception | None:
     return None
 
 
-def fewer_rows(world: RandomWorld, fails: Callable[[RandomWorld], bool]) -> RandomWorld:
-    """The world without each row that is not needed to fail."""
+def fewer_rows(world: RandomWorld, fails: Callable[[RandomWorld], bool], among: Callable[[str], bool] = lambda _: True) -> RandomWorld:
+    """The world without each row that is not needed to fail, of the tables `among` all."""
     for table, parts in world.held.items():
-        for owner in parts:
+        for owner in parts if among(table) else ():
             at = 0
             while at < world.held[table][owner].rows:
                 rows = world.held[table][owner].tuples()
