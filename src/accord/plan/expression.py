@@ -59,7 +59,7 @@ WINDOWS = ("row_number", "rank", "dense_rank", "lag", "lead", "first_value", "la
 class AggregateCall:
     """One of AGGREGATES over a group's rows; COUNT(*) has no argument. `type` is the result's. AVG is a quotient of two.
 
-    `quantile`: of quantile_disc, as a fraction (numerator, denominator): the least value with at least that share of the others at or below.
+    `quantile`: of quantile_disc, as a fraction (numerator, denominator): the least value with at least that share of all at or below it.
     """
 
     function: str
