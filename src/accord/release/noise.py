@@ -120,7 +120,7 @@ class ColumnNoise:
     def mean_size(self) -> float:
         """The mean distance from the truth: of the law of all three shares."""
         if self.mechanism == GAUSSIAN:
-            return (2 / math.pi * float(self.variance) * SERVERS / SHARES_COUNTED) ** 0.5
+            return math.sqrt(2 / math.pi * float(self.variance) * SERVERS / SHARES_COUNTED)
         law = self._laplace_law()
         return float(2 * np.arange(law.size // 2) @ law[: law.size // 2])
 
@@ -129,7 +129,7 @@ class ColumnNoise:
         if self.sensitivity == 0:
             return 0
         if self.mechanism == GAUSSIAN:
-            deviation = float(self.variance * SERVERS / SHARES_COUNTED) ** 0.5
+            deviation = math.sqrt(self.variance * SERVERS / SHARES_COUNTED)
             return int(NormalDist().inv_cdf((1 + confidence) / 2) * deviation) + 1
         law = self._laplace_law()
         inside = law[0] + np.concatenate([[0.0], np.cumsum(law[1 : law.size // 2] + law[: law.size // 2 : -1])])
