@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from accord.base.errors import Refused
+from accord.gallery import one_table
 from accord.gallery.trade_dp import entry, oracle
 
 
@@ -33,3 +35,47 @@ def test_what_is_signed_says_so(report):
     text = (report.outcome.folder / "explanation.txt").read_text(encoding="utf-8")
     assert "thousand_usd, with noise of discrete laplace, scale 1000" in text
     assert "hides whether one row of trade is among the data" in text and "but for totals.thousand_usd" in text
+
+
+VISITS = """
+[study]
+name = "visits"
+title = "How many visits?"
+purpose = "Count visits, and hide each person"
+expires = 2027-12-31
+servers = ["a", "b", "c"]
+[domains.ward]
+values = ["east", "west"]
+[tables.visits]
+owners = OWNERS
+rows_max = 50
+columns = [{ name = "person", kind = "int", low = 0, high = 9 }, { name = "ward", kind = "category", domain = "ward" }]
+[[releases]]
+name = "visits"
+title = "Visits"
+sql = '''
+SELECT w.ward, COALESCE(v.n, 0) AS n
+FROM ward AS w LEFT JOIN (SELECT ward, COUNT(*) AS n FROM visits GROUP BY ward) AS v USING (ward)'''
+recipients = ["c"]
+noise = { mechanism = "discrete_laplace", epsilon = "20", unit = { table = "visits", columns = ["person"], rows_max = 2 } }
+"""
+
+
+def visited(folder, owners):
+    """Ten visits of one person to the east; three and one of two others to the west."""
+    rows = [(1, "east")] * 10 + [(2, "west")] * 3 + [(3, "west")]
+    files = {owner: {"visits": one_table.write_csv(folder / owner / "visits.csv", ("person", "ward"), rows)} for owner in owners}
+    session = one_table.prepare(VISITS.replace("OWNERS", str(owners).replace("'", '"')), files, folder)
+    return one_table.run(session, "sim:", "c", lambda phase: None)[1]
+
+
+def test_a_unit_counts_with_so_many_rows_and_no_more(tmp_path):
+    """At a loss of 20 the noise is hardly ever another number than 0: 2 and 2 + 1, give or take one."""
+    counts = {row["ward"]: row["n"] for row in visited(tmp_path, ["a"]).rows()}
+    assert abs(counts["east"] - 2) <= 1 and abs(counts["west"] - 3) <= 1
+
+
+def test_units_with_rows_at_two_owners_are_refused_not_miscounted(tmp_path):
+    """Who holds a person's rows is secret then, and so would be the layout of what is summed over them."""
+    with pytest.raises(Refused, match="would be secret and without noise"):
+        visited(tmp_path, ["a", "b"])

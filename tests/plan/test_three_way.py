@@ -17,7 +17,7 @@ from accord.testing.queries import Combined, Queries, Select, shrunk
 from accord.testing.tables import random_world
 
 FIRST = int(os.environ.get("ACCORD_SEED", "0"))
-BLOCK, BLOCKS, BLOCKS_SLOW = 20, 10, 100
+BLOCK, BLOCKS, BLOCKS_SLOW = 20, 10, 105
 ANSWERED_SHARE_MIN = 0.9
 
 
