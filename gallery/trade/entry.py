@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from accord.gallery import one_table
 from accord.gallery.trade import generate, oracle, study
 from accord.gallery.trade.chart import write_chart
 from accord.gallery.trade.files import OfficeFiles
 from accord.gallery.trade.parameters import CLASSES, DEFAULT, Parameters
 from accord.gallery.trade.read import read
 from accord.gallery.trade.result import Cell, Released, TableRow
-from accord.node.folder import open_folder
 from accord.node.job import Phase
 from accord.node.session import Outcome, Session
-from accord.node.setup import make_keys
 from accord.release.seal import ReleasedTable, Suppressed
 
 DESCRIPTION = "four statistical offices reconcile their mirror trade figures (UN PET Lab)"
-EMBEDDED = generate.DESCRIPTION
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,12 +74,7 @@ def run(data: Path | None, folder: Path, runtime: str, progress: Progress) -> Re
 def prepare(data: Path | None, folder: Path, parameters: Parameters = DEFAULT, seed: int = generate.SEED) -> tuple[Session, OfficeFiles]:
     """The offices' files, the study and everybody's keys, not yet signed."""
     files = read(data, folder / "offices", parameters) if data else generate.generate(folder / "offices", seed, parameters)
-    study.write(folder / "study", parameters)
-    place = open_folder(folder / "study")
-    for office, path in files.files.items():
-        place.party(office).write_data({"trade": path.resolve()})
-    make_keys(place)
-    return Session(place), files
+    return one_table.prepare(study.document(parameters), {office: {"trade": path} for office, path in files.files.items()}, folder), files
 
 
 def finish(session: Session, files: OfficeFiles, outcome: Outcome, parameters: Parameters = DEFAULT) -> Report:

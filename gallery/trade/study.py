@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from accord.base.canonical import encode
@@ -21,14 +20,6 @@ def document(parameters: Parameters, servers: tuple[str, str, str] = ("usa", "nl
     """The text of `study.toml`. The three servers are run by three of the offices."""
     parts = [_head(servers), _domains(parameters), _publics(parameters), _table(parameters), _queries(parameters), _releases(parameters)]
     return "\n".join(parts)
-
-
-def write(folder: Path, parameters: Parameters) -> Path:
-    """Write the study into a new folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "study.toml"
-    path.write_text(document(parameters), encoding="utf-8")
-    return path
 
 
 def _head(servers: tuple[str, str, str]) -> str:

@@ -62,6 +62,8 @@ def cells(table, keys, name):
         ("SELECT region, MAX(amount) AS m FROM sales GROUP BY region", "noise on MAX"),
         ("SELECT region, s / c AS mean FROM (SELECT region, SUM(n) AS s, COUNT(*) AS c FROM sales GROUP BY region)", "computed from sums"),
         ("SELECT amount FROM sales", "noise above"),
+        ("SELECT region, COUNT(*) AS c FROM sales GROUP BY region ORDER BY c", "ORDER BY c, which has noise"),
+        ("SELECT region, COUNT(*) AS c FROM sales GROUP BY region HAVING COUNT(*) > 2", "noise above Filter"),
     ],
 )
 def test_what_has_no_bound_is_refused_with_the_nearest_form(sql, sentence):

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from accord.base.errors import Refused
+from accord.plan.evaluate import Plain
 from accord.plan.nodes import Project
 from accord.plan.typing import column
 from accord.release import gate, private, samplers
+from accord.release.clear import release_in_clear
 from accord.release.noise import GAUSSIAN, LAPLACE, ColumnNoise, Noise, Unit, read_noise
 from accord.release.rules import MinimumCount
 from accord.release.samplers import Words
@@ -21,6 +23,7 @@ from tests.release.offices import CELLS, cell, combined, gated, opened
 
 COUNTS = Project(CELLS, tuple((name, column(CELLS.field(name))) for name in ("seller", "buyer", "n", "total")))
 NOISE = (("n", ColumnNoise(LAPLACE, Fraction(1, 2), 1)), ("total", ColumnNoise(GAUSSIAN, Fraction(1, 100), 50)))
+BARE = Project(CELLS, (("n", column(CELLS.field("n"))),))
 CELL = cell(0, 1, 7, total=-12_345)
 
 
@@ -78,6 +81,7 @@ def test_two_runs_draw_anew_and_one_server_knows_a_third():
     ("changes", "sentence"),
     [
         ({"rules": (MinimumCount("n", 3),)}, "rules on a release with noise"),
+        ({"node": BARE, "noise": NOISE[:1]}, "rows with noise and without a public column"),
         ({"noise": NOISE[:1]}, "total would be secret and without noise"),
     ],
 )
@@ -136,6 +140,12 @@ def test_no_float_is_on_the_path_of_noise():
 def test_a_column_that_no_unit_reaches_gets_no_noise():
     noise = ColumnNoise(LAPLACE, Fraction(1), 0)
     assert not noise.share(Words(bytes(16), "none"), 5).any() and noise.half_width() == 0
+
+
+def test_a_table_in_the_clear_says_that_it_has_no_noise():
+    plain = {name: Plain(np.array([1]), np.array([False])) for name in ("seller", "buyer", "n", "total")}
+    table = release_in_clear(spec(), plain)["usa"]
+    assert table.rows()[0]["n"] == 1 and all("left out in the clear" in one for one in table.sentences)
 
 
 def test_noise_is_part_of_what_is_signed():

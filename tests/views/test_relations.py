@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -15,12 +14,11 @@ from accord.mpc import group, join, join_many, join_range, permute, shuffle, sor
 from accord.mpc.bits import not_bits
 from accord.mpc.party import Party, Profile
 from accord.mpc.rows import zeros_like
-from accord.testing.traces import NotingWorld, fixed_versus_random, label_faults, traffic_shape
 from accord.testing.world import Word, World
+from tests.views.composed import Composite, check_coins, check_messages, check_shape
 
 ROWS = 300
 SEED = 31
-FAMILY_LEVEL_MIN = 1e-3
 RANDOM = np.random.default_rng(SEED)
 SMALL = Profile(block_rows=128, blocks_in_flight=3)
 
@@ -55,13 +53,6 @@ async def ranged(me: Party, key: Any, valid: Any, column: Any, range_key: Any, r
     return found.matched, *found.points, found.overflow
 
 
-@dataclass(frozen=True)
-class Composite:
-    protocol: Callable[..., Any]
-    columns: tuple[Any, ...]
-    other: tuple[Any, ...]
-
-
 VALUES, CONSTANT = RANDOM.integers(0, 1 << 40, ROWS), np.full(ROWS, 77)
 FLAGS, ALL, NONE = (Word(one, 1) for one in (RANDOM.integers(0, 2, ROWS), np.ones(ROWS, int), np.zeros(ROWS, int)))
 KEYS, ALIKE, ORDERED = (Word(one, 10) for one in (RANDOM.permutation(1 << 10)[:ROWS], CONSTANT, np.arange(ROWS)))
@@ -80,27 +71,17 @@ COMPOSITES = {
 
 @pytest.mark.parametrize("name", COMPOSITES)
 def test_coins_are_spent_once_and_by_both_holders(name: str) -> None:
-    one = COMPOSITES[name]
-    world = NotingWorld(SEED, SMALL)
-    world.run(one.protocol, *one.columns)
-    assert label_faults(world.drawn) == [] and all(world.drawn)
+    check_coins(COMPOSITES[name], SEED, SMALL)
 
 
 @pytest.mark.parametrize("name", COMPOSITES)
 def test_traffic_has_one_shape(name: str) -> None:
-    one = COMPOSITES[name]
-    shapes = [
-        traffic_shape(NotingWorld(seed, SMALL, keep=True).run(one.protocol, *columns).outcome)
-        for seed, columns in ((1, one.columns), (2, one.other))
-    ]
-    assert shapes[0] == shapes[1] and len(shapes[0]) > 2
+    check_shape(COMPOSITES[name], SMALL)
 
 
 @pytest.mark.parametrize("name", COMPOSITES)
 def test_messages_look_alike_for_ordered_and_random_data(name: str) -> None:
-    one = COMPOSITES[name]
-    found = fixed_versus_random(one.protocol, one.other, one.columns, seed=SEED)
-    assert found.family_wise > FAMILY_LEVEL_MIN, found
+    check_messages(COMPOSITES[name], SEED)
 
 
 # ---- what is opened: rows of one table after the other, whose order the data decide

@@ -4,8 +4,6 @@ that are repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,9 +12,9 @@ import pytest
 from accord.base.ring import Column, Ring
 from accord.mpc import expand, segments
 from accord.mpc.party import Party, Profile
-from accord.testing.traces import NotingWorld, fixed_versus_random, label_faults, traffic_shape
 from accord.testing.views import Views, every_view
 from accord.testing.world import Word
+from tests.views.composed import Composite, check_coins, check_messages, check_shape
 
 R1 = Ring(1)
 WHOLE = Profile(block_rows=1 << 30)
@@ -63,7 +61,6 @@ def test_a_merge_without_its_masks_is_seen(monkeypatch: pytest.MonkeyPatch) -> N
 
 ROWS = 512
 SEED = 29
-FAMILY_LEVEL_MIN = 1e-3
 RANDOM = np.random.default_rng(SEED)
 SMALL = Profile(block_rows=128, blocks_in_flight=3)
 
@@ -82,13 +79,6 @@ async def expanded(me: Party, counts: Any, x: Any) -> Any:
     return found.overflow, found.real, found.position, *found.columns
 
 
-@dataclass(frozen=True)
-class Composite:
-    protocol: Callable[..., Any]
-    columns: tuple[Any, ...]
-    other: tuple[Any, ...]
-
-
 X, CONSTANT = RANDOM.integers(0, 1 << 40, ROWS), np.full(ROWS, 77)
 FIRST, EVERY, FLAG = Word(RANDOM.integers(0, 2, ROWS), 1), Word(np.ones(ROWS, np.int64), 1), Word(RANDOM.integers(0, 2, ROWS), 1)
 
@@ -103,24 +93,14 @@ COMPOSITES = {
 
 @pytest.mark.parametrize("name", COMPOSITES)
 def test_coins_are_spent_once_and_by_both_holders(name: str) -> None:
-    one = COMPOSITES[name]
-    world = NotingWorld(SEED, SMALL)
-    world.run(one.protocol, *one.columns)
-    assert label_faults(world.drawn) == [] and all(world.drawn)
+    check_coins(COMPOSITES[name], SEED, SMALL)
 
 
 @pytest.mark.parametrize("name", COMPOSITES)
 def test_traffic_has_one_shape(name: str) -> None:
-    one = COMPOSITES[name]
-    shapes = [
-        traffic_shape(NotingWorld(seed, SMALL, keep=True).run(one.protocol, *columns).outcome)
-        for seed, columns in ((1, one.columns), (2, one.other))
-    ]
-    assert shapes[0] == shapes[1] and len(shapes[0]) > 2
+    check_shape(COMPOSITES[name], SMALL)
 
 
 @pytest.mark.parametrize("name", COMPOSITES)
 def test_messages_look_alike_for_equal_and_random_data(name: str) -> None:
-    one = COMPOSITES[name]
-    found = fixed_versus_random(one.protocol, one.other, one.columns, seed=SEED)
-    assert found.family_wise > FAMILY_LEVEL_MIN, found
+    check_messages(COMPOSITES[name], SEED)

@@ -100,7 +100,7 @@ def _moment(word: str, population: bool) -> Made:
             known = call("not", call("or", call("is_null", first), call("is_null", second)))
             first, second = call("case", known, first, null()), call("case", known, second, null())
         scale = first.type.scale + second.type.scale + DIVIDE_DIGITS
-        bound = _largest(first.type, second.type, len(arguments) == 1, population) * 10**DIVIDE_DIGITS
+        bound = _largest(first.type, second.type, population) * 10**DIVIDE_DIGITS
         parts = [
             ("", Part("sum", call("multiply", first, second))),
             ("_sum", Part("sum", first)),
@@ -131,7 +131,7 @@ def _centred(argument: Expression) -> Expression:
     return call("subtract", argument, decimal(middle, type.scale) if type.scale else integer(middle))
 
 
-def _largest(first: Type, second: Type, is_variance: bool, population: bool) -> int:
+def _largest(first: Type, second: Type, population: bool) -> int:
     """The largest second moment: of two rows at the ends of their ranges."""
     spread = (first.high - first.low) * (second.high - second.low)
     return -(-spread // 4) if population else -(-spread // 2)

@@ -72,17 +72,6 @@ def _cut(planes: Column, start: int, stop: int) -> Column:
     return cut
 
 
-def row_above(x: Bits) -> Bits:
-    """Row j of the result is row j − 1; row 0 is zero."""
-    return Bits(x.rows, *(_down(planes) for planes in (x.own, x.next)))
-
-
-def _down(planes: Column) -> Column:
-    moved = planes << np.uint64(1)
-    moved[:, 1:] |= planes[:, :-1] >> np.uint64(WORD_ROWS - 1)
-    return moved
-
-
 def row_below(x: S) -> S:
     """Row j of the result is row j + 1; the last row is zero."""
     if x.rows == 0:

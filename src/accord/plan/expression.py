@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from accord.base.errors import OurFault
 from accord.plan.types import Type
 
 FUNCTIONS = (
@@ -51,7 +52,7 @@ class Call(Expression):
 
 
 AGGREGATES = ("sum", "count", "min", "max", "count_distinct", "quantile_disc", "bool_and", "bool_or")
-"""AVG, VAR, STDDEV, COVAR, CORR and the interpolated median are computed from these, row by row, after the group-by."""
+"""AVG, VAR, COVAR and interpolated quantiles are computed from these, row by row, after the group-by."""
 WINDOWS = ("row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value", "sum", "count", "min", "max")
 
 
@@ -66,6 +67,10 @@ class AggregateCall:
     argument: Expression | None
     type: Type
     quantile: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if self.function not in AGGREGATES:
+            raise OurFault(f"an aggregate {self.function}", rule=f"one of {', '.join(AGGREGATES)}")
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,10 @@ class WindowCall:
     type: Type
     frame: tuple[str, int | None, int | None] = ("range", None, 0)
     offset: int = 1
+
+    def __post_init__(self) -> None:
+        if self.function not in WINDOWS:
+            raise OurFault(f"a window function {self.function}", rule=f"one of {', '.join(WINDOWS)}")
 
 
 def columns_of(expression: Expression) -> frozenset[str]:

@@ -263,9 +263,18 @@ def has_one_row(node: Node) -> bool:
 
 def faults_of(node: Node) -> tuple[str, ...]:
     """What a placed plan may find broken while it runs, as sentences."""
-    return tuple(sentence for sentence, _ in shape_of(lambda me: execute(me, node, stand_ins((node,)))).faults)
+    return tuple(sentence for sentence, _ in _shape(node).faults)
+
+
+def rows_of(node: Node) -> int:
+    """How many rows a placed plan's table has, there or not."""
+    return _shape(node).rows
 
 
 def all_there(node: Node) -> bool:
     """Whether servers know that every row of a placed plan's table is there."""
-    return shape_of(lambda me: execute(me, node, stand_ins((node,)))).valid is True
+    return _shape(node).valid is True
+
+
+def _shape(node: Node) -> SecureTable:
+    return shape_of(lambda me: execute(me, node, stand_ins((node,))))

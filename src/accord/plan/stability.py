@@ -53,7 +53,11 @@ class _Bounds:
         if isinstance(node, Aggregate):
             return {name: self._of_aggregate(node, name) for name, _ in node.aggregates}
         if isinstance(node, Sort):
-            return self.of_columns(node.input)
+            below = self.of_columns(node.input)
+            if told := [name for name, _ in node.keys if name in below]:
+                do = "order by public columns, and the rest after opening"
+                raise Refused(f"ORDER BY {told[0]}, which has noise", rule="an order would tell what noise hides", do=do)
+            return below
         if isinstance(node, Filter) and not columns_of(node.predicate) & frozenset(below := self.of_columns(node.input)):
             return below
         if isinstance(node, Project):

@@ -16,7 +16,7 @@ from accord.release.table import RELEASED, SUPPRESSED_STATUS, ReleasedTable
 
 def release_in_clear(spec: ReleaseSpec, columns: Mapping[str, Plain]) -> dict[str, ReleasedTable]:
     """What each recipient would get of a plain table, by party. All rows of the table are there; suppressed ones stand behind the others
-    where the layout is secret."""
+    where the layout is secret. Noise is left out, and the table says so."""
     rows = len(next(iter(columns.values())).values)
     status = np.where(passes(spec, columns, rows), RELEASED, SUPPRESSED_STATUS).astype(np.uint8)
     if not spec.has_public_rows:
@@ -28,7 +28,8 @@ def release_in_clear(spec: ReleaseSpec, columns: Mapping[str, Plain]) -> dict[st
         chosen = spec.rows_for(party, public, rows)
         layout = Layout.of(spec, party, {name: one.take(chosen) for name, one in public.items()}, len(chosen))
         given = {one.name: columns[one.name].take(chosen) for one in spec.released}
-        tables[party] = ReleasedTable(spec.name, spec.title, party, spec.released, status[chosen], given, layout.sentences)
+        told = tuple(f"{one}, left out in the clear" for one in layout.sentences) if spec.noise else layout.sentences
+        tables[party] = ReleasedTable(spec.name, spec.title, party, spec.released, status[chosen], given, told)
     return tables
 
 

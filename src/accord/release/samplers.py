@@ -90,11 +90,6 @@ def geometric(words: Words, rate: Fraction) -> int:
     return (rest + whole * wholes) // step
 
 
-def discrete_laplace(words: Words, rate: Fraction) -> int:
-    """x with a chance proportional to exp(−rate · |x|): the difference of two geometric draws."""
-    return geometric(words, rate) - geometric(words, rate)
-
-
 def half_geometric(words: Words, rate: Fraction) -> int:
     """The negative binomial law of order one half: the sum of two independent draws is a `geometric` one.
 
@@ -108,7 +103,10 @@ def half_geometric(words: Words, rate: Fraction) -> int:
 
 
 def laplace_share(words: Words, rate: Fraction) -> int:
-    """A server's share: two of them add up to a `discrete_laplace` draw, three have one and a half times its variance."""
+    """A server's share: two of them add up to a discrete Laplace draw, x with a chance proportional to exp(−rate · |x|).
+
+    Three have one and a half times its variance.
+    """
     return half_geometric(words, rate) - half_geometric(words, rate)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accord.base.errors import Refused
-from accord.plan.lower import all_there, faults_of
+from accord.plan.lower import all_there, faults_of, rows_of
 from accord.plan.nodes import Field, Filter, Limit, Node, Project, Sort
 from accord.plan.secure_table import PublicColumn
 from accord.plan.types import CATEGORY, TEXT
@@ -94,6 +94,8 @@ class ReleaseSpec:
         if secret := [one.name for one in self.node.fields if not one.public and one.name not in dict(self.noise)]:
             do = "group by declared domains, or begin with their public grid and LEFT JOIN the sums to it"
             raise Refused(f"{', '.join(secret)} would be secret and without noise", where=where, rule=rule, do=do)
+        if not self.has_public_rows and rows_of(self.node) > 1:
+            raise Refused("rows with noise and without a public column", where=where, rule=rule, do="release the key of each row too")
         if broken := faults_of(self.node):
             raise Refused(f"noise on a table that tells whether {broken[0]}", where=where, rule=rule, do="sum without that join")
 
