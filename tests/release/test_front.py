@@ -16,7 +16,7 @@ from accord.plan.secure_calls import count
 from accord.plan.secure_table import PublicColumn, SecureTable
 from accord.release.clear import release_in_clear
 from accord.release.gate import protect, release
-from accord.release.rules import MinimumCount
+from accord.release.rule_counts import MinimumCount
 from accord.release.seal import open_sealed
 from accord.release.table import SUPPRESSED
 from accord.testing.world import World

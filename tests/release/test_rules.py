@@ -17,7 +17,10 @@ from accord.plan.nodes import Field, Public
 from accord.plan.types import INT, Type
 from accord.release.clear import passes
 from accord.release.gate import cost
-from accord.release.rules import RULES, MinimumContributors, MinimumCount, NeverAlone, RowRule, ZeroAndFull, read_rules
+from accord.release.rule import RowRule
+from accord.release.rule_alone import NeverAlone
+from accord.release.rule_counts import MinimumContributors, MinimumCount, ZeroAndFull
+from accord.release.rules import RULES, read_rules
 from accord.release.spec import ReleaseSpec
 from accord.release.table import RELEASED
 from tests.release.offices import BY_OFFICE, CELLS, GRID, NAMES, cell, opened, spec

@@ -26,6 +26,7 @@ from accord.plan.nodes import Input, Node
 from accord.plan.place import place, place_all
 from accord.plan.stability import limited, sensitivities
 from accord.release.noise import ColumnNoise, read_noise
+from accord.release.rule import Rule
 from accord.release.rules import read_rules
 from accord.release.spec import ByColumns, ReleaseSpec
 from accord.study.approval import Agreement
@@ -137,7 +138,7 @@ def compile_study(study: Study) -> Compiled:
 def _noised(study: Study, release: ReleaseText, named: Mapping[str, Node]) -> list[_Draft]:
     drafts = _drafts(study, release, named)
     with _named(f"release {release.name}"):
-        return [draft.noised(study.catalog) for draft in drafts]
+        return [draft.judged(study.catalog).noised(study.catalog) for draft in drafts]
 
 
 @dataclass(frozen=True)
@@ -150,6 +151,14 @@ class _Draft:
     recipients: tuple[str, ...] | ByColumns
     parameters: tuple[tuple[str, str], ...] = ()
     noise: tuple[tuple[str, ColumnNoise], ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+    def judged(self, catalog: Catalog) -> _Draft:
+        """With the columns that its rules add to the question."""
+        rules, plan = read_rules(self.text.rules), self.unplaced
+        for rule in rules:
+            plan = rule.prepared(plan, catalog)
+        return replace(self, unplaced=plan, rules=rules)
 
     def noised(self, catalog: Catalog) -> _Draft:
         """With the noise that the release asks for, scaled by what one unit can do, and with each unit held to its number of rows."""
@@ -202,9 +211,9 @@ def _branch(draft: _Draft, node: Node) -> Branch:
             name=draft.text.name,
             node=node,
             recipients=draft.recipients,
-            rules=read_rules(draft.text.rules),
+            rules=draft.rules,
             noise=draft.noise,
-            judged=draft.text.judged,
+            judged=(*draft.text.judged, *(name for rule in draft.rules for name in rule.adds)),
             reason=draft.text.reason,
             title=draft.text.title,
         )

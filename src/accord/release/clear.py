@@ -9,7 +9,7 @@ import numpy as np
 from accord.plan.evaluate import Flags, Plain
 from accord.plan.secure_table import PublicColumn
 from accord.release.layout import Layout
-from accord.release.rules import RowRule, TableRule
+from accord.release.rule import RowRule, TableRule
 from accord.release.spec import ReleaseSpec
 from accord.release.table import RELEASED, SUPPRESSED_STATUS, ReleasedTable
 
@@ -19,6 +19,7 @@ def release_in_clear(spec: ReleaseSpec, columns: Mapping[str, Plain]) -> dict[st
     where the layout is secret. Noise is left out, and the table says so."""
     rows = len(next(iter(columns.values())).values)
     status = np.where(passes(spec, columns, rows), RELEASED, SUPPRESSED_STATUS).astype(np.uint8)
+    columns = _changed(spec, columns)
     if not spec.has_public_rows:
         order = np.argsort(status == SUPPRESSED_STATUS, kind="stable")
         status, columns = status[order], {name: one.take(order) for name, one in columns.items()}
@@ -41,5 +42,12 @@ def passes(spec: ReleaseSpec, columns: Mapping[str, Plain], rows: int) -> Flags:
     passed = np.array([all(rule.passes(row) for rule in row_rules) for row in plain], np.bool_)
     for rule in spec.rules:
         if isinstance(rule, TableRule):
-            passed = rule.plain(passed)
+            passed = rule.plain(columns, passed)
     return passed
+
+
+def _changed(spec: ReleaseSpec, columns: Mapping[str, Plain]) -> Mapping[str, Plain]:
+    """The columns as they are shown."""
+    for rule in spec.changes:
+        columns = {**columns, **rule.plain(columns)}
+    return columns

@@ -40,7 +40,7 @@ from accord.plan.typing import call
 from accord.release import private
 from accord.release.front import in_front
 from accord.release.layout import Layout
-from accord.release.rules import RowRule, Rule, TableRule
+from accord.release.rule import RowRule, Rule, TableRule
 from accord.release.spec import ReleaseSpec
 
 
@@ -78,6 +78,8 @@ async def protect(me: Party, spec: ReleaseSpec, table: SecureTable) -> list[Shar
     released."""
     passed = await judge(me.step("rules"), spec.node, spec.rules, table)
     (released,) = await both(me.step("released"), (table.valid, passed))
+    for at, rule in enumerate(spec.changes):
+        table = await rule.change(me.step(f"change.{at}"), table)
     if not spec.has_public_rows and table.rows > 1:
         judged = any(isinstance(rule, RowRule) for rule in spec.rules)
         table = replace(table, columns={one.name: table.columns[one.name] for one in spec.released})
@@ -109,7 +111,7 @@ async def judge(me: Party, node: Node, rules: Sequence[Rule], table: SecureTable
         (column,) = await compute(me.step("rows"), table, [_all(conditions)])
         passed = (column.values != 0) & ~column.nulls if isinstance(column, PublicColumn) else _bits(column.value)
     for at, rule in enumerate(one for one in rules if isinstance(one, TableRule)):
-        passed = await rule.judge(me.step(f"table.{at}"), passed, table.rows)
+        passed = await rule.judge(me.step(f"table.{at}"), table, passed)
     return passed
 
 

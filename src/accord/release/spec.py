@@ -14,7 +14,7 @@ from accord.plan.nodes import Field, Filter, Limit, Node, Project, Sort
 from accord.plan.secure_table import PublicColumn
 from accord.plan.types import CATEGORY, TEXT
 from accord.release.noise import ColumnNoise
-from accord.release.rules import Rule, TableRule
+from accord.release.rule import ChangeRule, Rule, TableRule
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,16 @@ class ReleaseSpec:
         return [rule for rule in self.rules if isinstance(rule, TableRule)]
 
     @property
+    def changes(self) -> list[ChangeRule]:
+        """The rules that show columns otherwise, in order."""
+        return [rule for rule in self.rules if isinstance(rule, ChangeRule)]
+
+    @property
     def released(self) -> tuple[Field, ...]:
         """The columns that recipients see, in order."""
-        noised, shown = dict(self.noise), (one for one in self.node.fields if one.name not in self.judged)
+        noised, shown = dict(self.noise), [one for one in self.node.fields if one.name not in self.judged]
+        for rule in self.changes:
+            shown = [rule.changed(one) for one in shown]
         return tuple(replace(one, type=one.type.as_noised()) if one.name in noised else one for one in shown)
 
     @property

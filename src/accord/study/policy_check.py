@@ -10,7 +10,9 @@ from fractions import Fraction
 from accord.base.errors import Refused
 from accord.plan.usage import AFTER_GROUPING, AGGREGATED, AS_INPUT, IN_CONDITIONS, JOIN_KEY, Origin, Usage
 from accord.release.noise import LAPLACE, Noise
-from accord.release.rules import RULES, MinimumContributors, MinimumCount, Rule
+from accord.release.rule import Rule
+from accord.release.rule_counts import MinimumContributors, MinimumCount
+from accord.release.rules import RULES
 from accord.study.policy import EPSILON, RHO, NoiseAsked, Policy, RuleAsked, TablePolicy, is_most
 
 STUDY = "the study"

@@ -1,0 +1,107 @@
+"""What a disclosure rule is. Rules judge on shares before anything is opened: a row that fails is suppressed, and no server learns which.
+
+A rule of a row has a `condition`, an expression that is true where the row passes; NULL does not pass. A rule of the table looks at
+which rows passed all of those. A rule that changes values has its say last, about rows that are shown. Each says the same of plain
+integers a second time, independently: that is what tests and the plaintext runtime compare with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from accord.base.errors import Refused
+from accord.mpc.party import Party
+from accord.plan.catalog import Catalog
+from accord.plan.evaluate import Flags, Plain
+from accord.plan.expression import Expression
+from accord.plan.nodes import Field, Node
+from accord.plan.secure_flags import Flag
+from accord.plan.secure_table import SecureTable
+from accord.plan.types import INT
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What every rule says of itself: `name` in a study, the `sentence` that people see, the attack that it stops, one that it does not."""
+
+    name: ClassVar[str]
+    stops: ClassVar[str]
+    does_not_stop: ClassVar[str]
+
+    @property
+    def sentence(self) -> str:
+        raise TypeError("a rule states itself")
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What a study writes beside the rule's name."""
+        return {one.name: getattr(self, one.name) for one in fields(self)}
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it reads."""
+        return ()
+
+    @property
+    def adds(self) -> tuple[str, ...]:
+        """Those of them that `prepared` adds to the question: they are judged and never released."""
+        return ()
+
+    def prepared(self, plan: Node, catalog: Catalog) -> Node:
+        """The question, not yet placed, with the columns that the rule adds to it. Raises Refused where they cannot be had."""
+        return plan
+
+    def require_applies(self, node: Node) -> None:
+        """Raises Refused where the table lacks what the rule reads."""
+        for name in self.columns:
+            if node.field(name).type.kind != INT:
+                raise Refused(
+                    f"rule {self.name} reads {name}, which is of kind {node.field(name).type.kind}",
+                    rule="a rule about counts reads integers",
+                    do="judge a COUNT(…), or a SUM of counts",
+                )
+
+
+@dataclass(frozen=True)
+class RowRule(Rule):
+    """A rule that each row passes or not."""
+
+    def condition(self, node: Node) -> Expression:
+        """True where the row passes."""
+        raise TypeError("a rule of a row has a condition")
+
+    def passes(self, row: Mapping[str, int | None]) -> bool:
+        """The same of a plain row."""
+        raise TypeError("a rule of a row has a plain form")
+
+
+@dataclass(frozen=True)
+class TableRule(Rule):
+    """A rule about which rows passed; needs a table whose rows are all there, in a public order."""
+
+    async def judge(self, me: Party, table: SecureTable, passed: Flag) -> Flag:
+        """Which rows still pass."""
+        raise TypeError("a rule of a table judges it")
+
+    def plain(self, columns: Mapping[str, Plain], passed: Flags) -> Flags:
+        """The same of plain columns and flags."""
+        raise TypeError("a rule of a table has a plain form")
+
+
+@dataclass(frozen=True)
+class ChangeRule(Rule):
+    """A rule that shows some columns otherwise: rounded, coded, perturbed. What other rules read stays as it was."""
+
+    def changed(self, field: Field) -> Field:
+        """A released column as it is after the change."""
+        return field
+
+    async def change(self, me: Party, table: SecureTable) -> SecureTable:
+        """The table with the columns as they are shown."""
+        raise TypeError("a rule that changes values changes a table")
+
+    def plain(self, columns: Mapping[str, Plain]) -> dict[str, Plain]:
+        """The same of plain columns: those that it changes."""
+        raise TypeError("a rule that changes values has a plain form")
