@@ -58,10 +58,13 @@ CASES["turned around"].start[::2], CASES["turned around"].end[::2] = 31, 0
 CASES["as many as there is room"].start[:], CASES["as many as there is room"].end[:] = 0, 31
 
 
-async def joined(me: Party, *columns: Any, rows_max: int) -> Any:
+SIDES = [(True, True), (True, False), (False, True), (False, False)]
+
+
+async def joined(me: Party, *columns: Any, rows_max: int, closed: tuple[bool, bool] = (True, True)) -> Any:
     key, time, valid, range_key, start, end, range_valid, number, range_number = columns
     found = await join_range.join_between(
-        me, key, time, valid, [number, valid], range_key, start, end, range_valid, [range_number], rows_max
+        me, key, time, valid, [number, valid], range_key, start, end, range_valid, [range_number], rows_max, closed
     )
     return found.overflow, found.matched, found.counts, *found.points, *found.ranges
 
@@ -87,6 +90,32 @@ def test_every_point_in_every_range(name: str) -> None:
     assert Z64.decode(range_number).tolist() == [case.range_number[j] for _, j in pairs] + rest, "range by range"
     times = [case.time[one - 1] for one in number[: len(pairs)]]
     assert times == [case.time[i] for i, _ in pairs], "in the order of the times"
+
+
+@pytest.mark.parametrize("closed", SIDES, ids=lambda one: "[("[not one[0]] + "])"[not one[1]])
+@pytest.mark.parametrize("name", ["some", "turned around", "one key", "no ranges"])
+def test_sides_that_are_no_part_of_a_range(name: str, closed: tuple[bool, bool]) -> None:
+    """Times of few values, so that many lie on a side."""
+    case = CASES[name]
+    ran = World(1).run(joined, *case.secrets, case.number, case.range_number, rows_max=case.rows_max, closed=closed)
+    pairs = TWINS[join_range.join_between](*case.plain, closed)
+    assert 0 < len(pairs) <= case.rows_max or name == "no ranges"
+    assert ran.value[2].tolist() == TWINS[join_range.count_between](*case.plain, closed)
+    got = zip(ran.value[3].tolist(), Z64.decode(ran.value[5]).tolist(), strict=True)
+    assert sorted(list(got)[: len(pairs)]) == sorted((int(case.number[i]), int(case.range_number[j])) for i, j in pairs)
+
+
+@pytest.mark.parametrize("closed", SIDES, ids=lambda one: "[("[not one[0]] + "])"[not one[1]])
+@pytest.mark.parametrize("name", CASES)
+def test_the_ranges_of_each_point(name: str, closed: tuple[bool, bool]) -> None:
+    case = CASES[name]
+
+    async def run(me: Party, *columns: Any) -> Any:
+        return await join_range.count_ranges(me, *columns, closed)
+
+    declared = cost_of(join_range.count_ranges, case.points, case.ranges, KEY_BITS + TIME_BITS, LAN)
+    ran = run_at_cost(World(1), declared, run, *case.secrets, pivot=case.points % 3)
+    assert ran.value.tolist() == TWINS[join_range.count_ranges](*case.plain, closed)
 
 
 @pytest.mark.parametrize("name", ["some", "no points"])

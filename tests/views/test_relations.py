@@ -49,8 +49,9 @@ async def ranged(me: Party, key: Any, valid: Any, column: Any, range_key: Any, r
     """Times and starts are keys of their own; every range ends at the last time."""
     end = not_bits(me, zeros_like(key, key.rows))
     args = key, key, valid, [column], range_key, range_key, end, range_valid, []
-    found = await join_range.join_between(me, *args, 400)
-    return found.matched, *found.points, found.overflow
+    found = await join_range.join_between(me.step("join"), *args, 400)
+    many = await join_range.count_ranges(me.step("many"), key, key, valid, range_key, range_key, end, range_valid, (True, False))
+    return found.matched, *found.points, found.overflow, many
 
 
 VALUES, CONSTANT = RANDOM.integers(0, 1 << 40, ROWS), np.full(ROWS, 77)

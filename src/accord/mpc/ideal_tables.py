@@ -156,22 +156,33 @@ def sums_by_left(left_rows: int, partner: list[int | None], column: Column) -> C
 # ---- points and ranges
 
 
-def between(key: Key, time: Key, valid: Column, ranges: Sequence[tuple[int, int, int, bool]]) -> list[list[int]]:
-    """The numbers of the points in each range (key, start, end, validity), in the order of their times."""
+Ranges = Sequence[tuple[int, int, int, bool]]
+"""Key, start, end and validity of each."""
+
+
+def between(key: Key, time: Key, valid: Column, ranges: Ranges, closed: tuple[bool, bool] = (True, True)) -> list[list[int]]:
+    """The numbers of the points in each range, in the order of their times. An end that is not `closed` is no part of its range."""
     found = list[list[int]]()
     for range_key, start, end, is_valid in ranges:
-        inside = [i for i, one in enumerate(key) if is_valid and valid[i] and one == range_key and start <= time[i] <= end]
+        alike = [i for i, one in enumerate(key) if is_valid and valid[i] and one == range_key]
+        inside = [i for i in alike if (start <= time[i] if closed[0] else start < time[i])]
+        inside = [i for i in inside if (time[i] <= end if closed[1] else time[i] < end)]
         found.append(sorted(inside, key=lambda i: time[i]))
     return found
 
 
-def count_between(key: Key, time: Key, valid: Column, ranges: Sequence[tuple[int, int, int, bool]]) -> list[int]:
-    return [len(one) for one in between(key, time, valid, ranges)]
+def count_between(key: Key, time: Key, valid: Column, ranges: Ranges, closed: tuple[bool, bool] = (True, True)) -> list[int]:
+    return [len(one) for one in between(key, time, valid, ranges, closed)]
 
 
-def join_between(key: Key, time: Key, valid: Column, ranges: Sequence[tuple[int, int, int, bool]]) -> Pairs:
+def count_ranges(key: Key, time: Key, valid: Column, ranges: Ranges, closed: tuple[bool, bool] = (True, True)) -> list[int]:
+    inside = [i for one in between(key, time, valid, ranges, closed) for i in one]
+    return [inside.count(i) for i in range(len(key))]
+
+
+def join_between(key: Key, time: Key, valid: Column, ranges: Ranges, closed: tuple[bool, bool] = (True, True)) -> Pairs:
     """Numbers of points and ranges."""
-    return [(i, j) for j, one in enumerate(between(key, time, valid, ranges)) for i in one]
+    return [(i, j) for j, one in enumerate(between(key, time, valid, ranges, closed)) for i in one]
 
 
 def fetch(place: Column, columns: Sequence[Column]) -> list[Column]:
@@ -200,6 +211,7 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     join_many.count_partners: count_partners,
     join_many.join_many: pairs,
     join_range.count_between: count_between,
+    join_range.count_ranges: count_ranges,
     join_range.fetch: fetch,
     join_range.join_between: join_between,
 }

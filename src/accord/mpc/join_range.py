@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -16,19 +16,21 @@ from accord.base.ring import Ring
 from accord.mpc.bits import and_bits, and_cost, not_bits, planes_from_column, public_bits
 from accord.mpc.compare import sign, sign_cost
 from accord.mpc.compose import in_blocks
-from accord.mpc.convert import cast_up, to_bits, to_bits_cost
+from accord.mpc.convert import bit_to_ring, cast_up, to_bits, to_bits_cost
 from accord.mpc.cost import Cost, cost_of, costs
 from accord.mpc.expand import expand, sum_bits
 from accord.mpc.group import count_ring
 from accord.mpc.inputs import add_public
 from accord.mpc.join import AnyKind, sort_key, sums_upto, sums_upto_cost
 from accord.mpc.party import Party, Profile
-from accord.mpc.permute import apply, apply_first, apply_first_cost, gather, index_ring
-from accord.mpc.rows import every_row, one_after_other, public_column
+from accord.mpc.permute import Permutation, apply, apply_first, apply_first_cost, gather, index_ring
+from accord.mpc.rows import every_row, one_after_other, public_column, zeros_like
 from accord.mpc.scan import differences, keep, keep_cost, running_sums, sums_before
 from accord.mpc.share import Bits, Secret, Share
 from accord.mpc.shuffle import shuffle_cost
 from accord.mpc.sort import joined_key, order, order_cost
+
+S = TypeVar("S", Share, Bits)
 
 # ---- points by their place
 
@@ -105,11 +107,60 @@ class Between(Secret):
         return f"<{self.place.rows} points and {self.counts.rows} ranges>"
 
 
+Closed = tuple[bool, bool]
+"""Whether a range's start, and its end, is part of it."""
+CLOSED = (True, True)
+
+
+def _places(points: int, ranges: int, closed: Closed) -> tuple[slice, slice, slice]:
+    """Where points, starts and ends stand one after the other: of equal times the order in which a stable sort leaves them."""
+    start, end = (0 if closed[0] else 2), (2 if closed[1] else 0)
+    rows, found, upto = {"start": ranges, "point": points, "end": ranges}, {}, 0
+    for name in sorted(rows, key={"start": start, "point": 1, "end": end}.__getitem__):
+        found[name] = slice(upto, upto + rows[name])
+        upto += rows[name]
+    return found["point"], found["start"], found["end"]
+
+
+def _in_places(places: tuple[slice, slice, slice], point: S, start: S, end: S) -> S:
+    """Columns of points, starts and ends one after the other."""
+    pairs = sorted(zip(places, (point, start, end), strict=True), key=lambda pair: (pair[0].start, pair[0].stop))
+    return one_after_other([one for _, one in pairs])
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Merged(Secret):
+    """Points, starts and ends in one order, and where they stood before it; the valid ranges that have no point between an end and a later
+    start."""
+
+    by: Permutation
+    places: tuple[slice, slice, slice]
+    there: Bits
+
+
+async def _merged(
+    me: Party, key: Bits, time: Bits, valid: Bits, range_key: Bits, start: Bits, end: Bits, range_valid: Bits, closed: Closed
+) -> tuple[_Merged, Between]:
+    points, ranges, ring = key.rows, range_key.rows, point_ring(key.rows)
+    places = _places(points, ranges, closed)
+    given = (key, time, valid), (range_key, start, range_valid), (range_key, end, range_valid)
+    keys = _in_places(places, *(sort_key(me, joined_key([one, at]), there) for one, at, there in given))
+    by = await order(me.step("order"), keys)
+    flags = np.zeros(keys.rows, ring.dtype)
+    flags[places[0]] = 1
+    (arranged,) = cast(list[Any], await gather(me.step("arrange"), by, [public_column(me, flags, ring)]))
+    (upto,) = cast(list[Any], await apply(me.step("home"), by, [running_sums(arranged)]))
+    place, before, inside = add_public(me, upto[places[0]], -1), upto[places[1]], upto[places[2]] - upto[places[1]]
+    backwards = await in_blocks(sign, me.step("backwards"), inside, bits=ring.bits)
+    there = await in_blocks(and_bits, me.step("there"), range_valid, not_bits(me, backwards))
+    return _Merged(by, places, there), Between(place, before, inside)
+
+
 @costs(count_between_cost)
 async def count_between(
-    me: Party, key: Bits, time: Bits, valid: Bits, range_key: Bits, start: Bits, end: Bits, range_valid: Bits
+    me: Party, key: Bits, time: Bits, valid: Bits, range_key: Bits, start: Bits, end: Bits, range_valid: Bits, closed: Closed = CLOSED
 ) -> Between:
-    """For each range the valid points with its key and start ≤ time ≤ end.
+    """For each range the valid points with its key and start ≤ time ≤ end; < for a side that `closed` says is no part of the range.
 
     Keys have one width, times are sort keys of one width, validity is one plane.
 
@@ -118,19 +169,38 @@ async def count_between(
     Cost:   as `order` by validity, key and time of the points and twice the ranges, and about 8 row numbers a row, all servers together.
             Facts: points, ranges, bits of key and time together, profile.
     """
-    points, ranges, ring = key.rows, range_key.rows, point_ring(key.rows)
-    parts = ((range_key, start, range_valid), (key, time, valid), (range_key, end, range_valid))
-    keys = one_after_other([sort_key(me, joined_key([one, at]), there) for one, at, there in parts])
-    by = await order(me.step("order"), keys)
-    numbers = np.arange(keys.rows)
-    is_point = public_column(me, ((numbers >= ranges) & (numbers < ranges + points)).astype(ring.dtype), ring)
-    (arranged,) = cast(list[Any], await gather(me.step("arrange"), by, [is_point]))
-    (upto,) = cast(list[Any], await apply(me.step("home"), by, [running_sums(arranged)]))
-    before, place, inside = upto[:ranges], add_public(me, upto[ranges : ranges + points], -1), upto[ranges + points :] - upto[:ranges]
-    backwards = await in_blocks(sign, me.step("backwards"), inside, bits=ring.bits)
-    there = await in_blocks(and_bits, me.step("there"), range_valid, not_bits(me, backwards))
-    (counts,) = await keep(me.step("keep"), there, [inside])
-    return Between(place, before, counts)
+    merged, found = await _merged(me, key, time, valid, range_key, start, end, range_valid, closed)
+    (counts,) = await keep(me.step("keep"), merged.there, [found.counts])
+    return Between(found.place, found.before, counts)
+
+
+def count_ranges_cost(points: int, ranges: int, bits: int, profile: Profile) -> Cost:
+    rows, ring, mine = points + 2 * ranges, point_ring(points), count_ring(ranges)
+    moved = shuffle_cost(rows, ring).then(shuffle_cost(rows, ring))
+    chosen = sign_cost(ranges, ring.bits).then(and_cost(ranges, 1)).then(cost_of(bit_to_ring, ranges, mine))
+    added = shuffle_cost(rows, mine).then(shuffle_cost(rows, mine)).then(keep_cost(points, mine))
+    return order_cost(rows, bits + 1, profile).then(moved).then(chosen).then(added)
+
+
+@costs(count_ranges_cost)
+async def count_ranges(
+    me: Party, key: Bits, time: Bits, valid: Bits, range_key: Bits, start: Bits, end: Bits, range_valid: Bits, closed: Closed = CLOSED
+) -> Share:
+    """For each point the valid ranges that it lies in, as `count_between` has them; 0 for points that are not valid. Over `count_ring`.
+
+    Ranges that open before a point, less those that close before it; one that ends before it starts is left out where that would show.
+
+    Learns: as `count_between`.
+    Opens:  as `count_between`.
+    Cost:   as `count_between`, and about 8 numbers of ranges a row, all servers together. Facts: as `count_between`.
+    """
+    merged, _ = await _merged(me, key, time, valid, range_key, start, end, range_valid, closed)
+    flags = await in_blocks(bit_to_ring, me.step("flags"), merged.there, ring=count_ring(range_key.rows))
+    steps = _in_places(merged.places, zeros_like(flags, key.rows), flags, -flags)
+    (arranged,) = cast(list[Any], await gather(me.step("open"), merged.by, [steps]))
+    (open_,) = cast(list[Any], await apply(me.step("points"), merged.by, [running_sums(arranged)]))
+    (counts,) = await keep(me.step("valid"), valid, [open_[merged.places[0]]])
+    return counts
 
 
 def join_between_cost(
@@ -158,9 +228,10 @@ async def join_between(
     range_valid: Bits,
     range_columns: Sequence[Any],
     rows_max: int,
+    closed: Closed = CLOSED,
 ) -> Ranged:
-    """Every pair of a point and a range with one key and start ≤ time ≤ end, in the order of the ranges and then of the times, up to
-    `rows_max` of them.
+    """Every pair of a point and a range with one key and start ≤ time ≤ end (see `count_between`), in the order of the ranges and then of
+    the times, up to `rows_max` of them.
 
     As `count_between`; a row that is not valid matches nothing.
 
@@ -170,7 +241,7 @@ async def join_between(
             Facts: points, ranges, bits of key and time together, profile, rows_max, the ring or width of each column of points, of ranges.
     """
     points, ranges = key.rows, range_key.rows
-    found = await count_between(me.step("count"), key, time, valid, range_key, start, end, range_valid)
+    found = await count_between(me.step("count"), key, time, valid, range_key, start, end, range_valid, closed)
     _, arranged = await apply_first(me.step("points"), found.place.cast_down(index_ring(points)), columns)
     counts = await in_blocks(cast_up, me.step("cast"), found.counts, ring=_sum_ring(points, ranges, rows_max))
     # Copy j of a range takes point before + j, and stands in row j after those of the ranges before it.
