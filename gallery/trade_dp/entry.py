@@ -15,11 +15,15 @@ from accord.gallery.trade.parameters import DEFAULT
 from accord.gallery.trade.read import read
 from accord.gallery.trade.result import Pair
 from accord.gallery.trade_dp import oracle, study
+from accord.node.compiled import compile_study
+from accord.node.history import require_unanswered
+from accord.node.owner import data_versions
 from accord.node.processes import Progress
 from accord.node.runtimes import Outcome
 from accord.node.session import Session
 from accord.release.noise import LAPLACE, ColumnNoise
 from accord.release.table import ReleasedTable
+from accord.study.document import parse
 
 DESCRIPTION = "the four offices' totals per pair with differential privacy (UN PET Lab)"
 SEEDS = 50
@@ -39,6 +43,7 @@ class Report:
     table: ReleasedTable
     truth: Mapping[Pair, int]
     refused_again: str
+    repeat_is_stored: bool
     data: str
 
     @property
@@ -67,6 +72,7 @@ class Report:
             "mean_error_in_theory": round(NOISE.mean_size(), 1),
             "half_width_95_percent": NOISE.half_width(),
             "refused_again": self.refused_again,
+            "repeat_is_stored": self.repeat_is_stored,
             "receipt": str(self.outcome.receipt),
             "runtime": self.outcome.runtime,
             "data": self.data,
@@ -80,17 +86,25 @@ class Report:
 
 
 def run(data: Path | None, folder: Path, runtime: str, progress: Progress) -> Report:
-    """Prepare, sign and run the study in `folder`, open an office's table, and ask again: owners refuse."""
+    """Prepare, sign and run the study in `folder`, open an office's table, and ask again: there is one draw."""
     files = read(data, folder / "offices", DEFAULT) if data else generate.generate(folder / "offices", generate.SEED, DEFAULT)
     session = one_table.prepare(study.document(DEFAULT), {office: {"trade": path} for office, path in files.files.items()}, folder)
     outcome, table = one_table.run(session, runtime, DEFAULT.offices[0], progress)
-    return Report(outcome, table, oracle.totals(files.files), _again(session, runtime, progress), files.description)
+    truth = oracle.totals(files.files)
+    if runtime != "local:":
+        return Report(outcome, table, truth, "", False, files.description)
+    again = Session(session.folder).run(runtime, progress)
+    is_stored = again.is_stored and again.run_id == outcome.run_id
+    return Report(outcome, table, truth, _new_draw(session), is_stored, files.description)
 
 
-def _again(session: Session, runtime: str, progress: Progress) -> str:
-    """What owners say to a second run: its noise, averaged with the first, would be smaller."""
+def _new_draw(session: Session) -> str:
+    """What an owner says to the same question in another study: its noise, averaged with the first, would be smaller."""
+    content = session.study.content
+    other = compile_study(parse({**content, "study": {**content["study"], "title": "The same once more"}}))
+    owner = session.folder.party(other.study.owners[0])
     try:
-        Session(session.folder).run(runtime, progress)
+        require_unanswered(owner, other, data_versions(other.study, owner), "another")
     except Refused as refusal:
         return str(refusal)
     return ""

@@ -27,7 +27,9 @@ def test_errors_of_fifty_seeds_are_what_theory_says(report):
     assert oracle.mean_error(entry.NOISE, 12, 2) != oracle.mean_error(entry.NOISE, 12, 3)
 
 
-def test_owners_refuse_the_second_time(report):
+def test_there_is_one_draw(report):
+    """Asked again, the same study gives the stored release; another study with the same question is refused."""
+    assert report.repeat_is_stored
     assert "answered once per data version" in report.refused_again
 
 

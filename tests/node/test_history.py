@@ -1,4 +1,4 @@
-"""A release marked `once` answers each of its cells once for one version of an owner's data."""
+"""The same study over the same data gives the stored release; one marked `once` answers each cell once for one version of the data."""
 
 import pytest
 
@@ -128,13 +128,10 @@ def test_the_ledger_holds_cells_and_versions(owner, tmp_path):
 
 
 def test_whole_runs_on_the_same_data_are_answered_once(study, in_threads):
-    """The second is refused naming the first; a study with another tolerance too; then south brings new data, then north."""
+    """A study with another tolerance is refused, naming the first run; then south brings new data, then north."""
     first = open_study(study).run("local:")
-    session = open_study(study)
-    with pytest.raises(Refused, match=f"the ledger of north: cells of release high were answered in run {first.run_id} "):
-        session.run("local:")
     write_study(study, TOLERANCE)
-    with pytest.raises(Refused, match=f"were answered in run {first.run_id} "):
+    with pytest.raises(Refused, match=f"the ledger of north: cells of release high were answered in run {first.run_id} "):
         sign_all(study).run("local:")
     old = {name: (study / f"{name}.csv").read_text() for name in ("north", "south")}
     write_data(study, seed=8)
@@ -149,6 +146,62 @@ def test_whole_runs_on_the_same_data_are_answered_once(study, in_threads):
     events = [one.event for one in open_folder(study).party("north").ledger().entries]
     began = ["answered", "shared"]
     assert events == ["approved", *began, "ran", "approved", *began, "withdrawn", *began, "ran"]
+
+
+# ---- the same again
+
+
+def test_the_same_again_is_the_stored_release(study, in_threads, accord):
+    """Exit code 0, the first run's name, and not a line more in any ledger."""
+    first = open_study(study).run("local:")
+    assert not first.is_stored
+    before = {path: path.read_bytes() for path in study.rglob("*") if path.is_file()}
+    said = accord("run", study, "--runtime", "local:")
+    assert said.code == 0
+    assert said.out.splitlines()[0] == (
+        f"run {first.run_id} holds the answer: the same study was run over the same data; nothing was computed or spent now"
+    )
+    second = open_study(study).run("local:")
+    assert second.is_stored and (second.run_id, second.folder) == (first.run_id, first.folder)
+    assert open_study(study).tables("south", second)["high"].rows() == open_study(study).open("south", first.run_id)["high"].rows()
+    assert {path: path.read_bytes() for path in study.rglob("*") if path.is_file()} == before
+
+
+def test_noise_is_drawn_once(study, in_threads):
+    """The second run has the first one's noise, and spends nothing."""
+    noise = 'noise = { mechanism = "discrete_laplace", epsilon = "1", unit = { table = "wages" } }'
+    write_study(
+        study,
+        ('reason = "a yes or no for a whole sector"', noise),
+        ("SUM(wage) > 2500 * COUNT(wage) AS high", "COUNT(*) AS high"),
+        ("once = true\n", ""),
+    )
+    first = sign_all(study).run("local:")
+    spent = [len(open_folder(study).party(name).ledger().find("spent")) for name in ("north", "south")]
+    second = open_study(study).run("local:")
+    assert second.is_stored and spent == [1, 1]
+    tables = [open_study(study).tables("south", one)["high"].rows() for one in (first, second)]
+    assert tables[0] == tables[1]
+    assert [len(open_folder(study).party(name).ledger().find("spent")) for name in ("north", "south")] == spent
+
+
+def test_a_stored_release_is_of_the_data_as_they_are(study, in_threads):
+    """South's file changed back and forth: each version has its own run."""
+    write_study(study, ONCE)
+    first = sign_all(study).run("local:")
+    old = (study / "south.csv").read_text()
+    (study / "south.csv").write_text("\n".join(old.splitlines()[:-1]) + "\n")
+    second = open_study(study).run("local:")
+    assert not second.is_stored and second.run_id != first.run_id
+    (study / "south.csv").write_text(old)
+    assert open_study(study).run("local:").run_id == first.run_id
+
+
+def test_a_run_that_an_owner_withdrew_is_not_stored(study, in_threads):
+    write_study(study, ONCE)
+    first = sign_all(study).run("local:")
+    withdraw(open_folder(study).party("south"), first.run_id)
+    assert not open_study(study).run("local:").is_stored
 
 
 def test_a_failed_run_leaves_the_answer_open(study, in_threads, monkeypatch):

@@ -25,8 +25,11 @@ def run(place: Path, runtime: str) -> None:
     session = open_study(locate(place).study)
     with Phases() as progress:
         outcome = session.run(runtime, progress)
-    print(f"run {outcome.run_id}: done in {outcome.seconds:.1f} s")
-    show_costs(outcome)
+    if outcome.is_stored:
+        print(f"run {outcome.run_id} holds the answer: the same study was run over the same data; nothing was computed or spent now")
+    else:
+        print(f"run {outcome.run_id}: done in {outcome.seconds:.1f} s")
+        show_costs(outcome)
     if outcome.tables is not None:
         _rehearsed(runtime, outcome.tables)
         return

@@ -1,6 +1,8 @@
-"""What was answered before, as an owner's ledger has it: a release marked `once` answers each cell once per data version.
+"""What was answered before, as an owner's ledger has it: who asks the same again of the same data gets the stored release, and a release
+marked `once` answers each cell once per data version.
 
-Otherwise other tolerances or thresholds on the same figures would close in on a figure, question by question.
+Otherwise noise would be averaged away, and other tolerances or thresholds on the same figures would close in on a figure, question by
+question.
 """
 
 from __future__ import annotations
@@ -52,6 +54,14 @@ def require_unanswered(owner: PartyFolder, compiled: Compiled, versions: Mapping
                 )
     for sheet in sheets:
         ledger.append(ANSWERED, {**sheet, "run": run})
+
+
+def answering(owner: PartyFolder, study: Study, versions: Mapping[str, str]) -> list[str]:
+    """The runs, oldest first, in which the owner shared these versions of its tables for this very study, and which released something."""
+    ledger = owner.ledger()
+    withdrawn = {entry.facts["run"] for entry in ledger.find(WITHDRAWN)}
+    shared = ledger.find(SHARED, study=study.digest.hex(), versions=dict(versions))
+    return [entry.facts["run"] for entry in shared if entry.facts["run"] not in withdrawn]
 
 
 def withdraw(party: PartyFolder, run: str) -> None:

@@ -56,6 +56,12 @@ def owned_tables(study: Study, folder: PartyFolder) -> dict[str, OwnedTable]:
     return tables
 
 
+def data_versions(study: Study, folder: PartyFolder) -> dict[str, str]:
+    """The version of the party's file for each table that it owns; only this party can tell what file it is."""
+    salt = folder.keys().salt
+    return {name: data_version(table.path, salt) for name, table in owned_tables(study, folder).items()}
+
+
 def local_columns(compiled: Compiled, folder: PartyFolder, done: Callable[[str], None]) -> list[LocalColumns]:
     """The owner's plain results for each of its inputs; nothing leaves the machine yet.
 
@@ -80,7 +86,7 @@ def prepare(compiled: Compiled, consortium: Consortium, folder: PartyFolder, run
     keys, today = folder.keys(), datetime.date.today()
     require_agreed(compiled, compiled.agreement(consortium), folder, today)
     columns = local_columns(compiled, folder, done)
-    versions = {name: data_version(table.path, keys.salt) for name, table in owned_tables(compiled.study, folder).items()}
+    versions = data_versions(compiled.study, folder)
     require_unanswered(folder, compiled, versions, run)
     spend(compiled, folder, run, today)
     encryption = [consortium.keys_of(place.party).encryption for place in consortium.servers]
@@ -95,7 +101,8 @@ def prepare(compiled: Compiled, consortium: Consortium, folder: PartyFolder, run
         prepared.append(Prepared(one.name, envelopes, commitment, opening))
     _keep_openings(folder, run, prepared)
     commitments = {one.name: one.commitment.hex() for one in prepared}
-    folder.ledger().append(SHARED, {"run": run, "study": compiled.study.digest.hex(), "role": "owner", "inputs": commitments})
+    shared = {"run": run, "study": compiled.study.digest.hex(), "role": "owner", "versions": versions, "inputs": commitments}
+    folder.ledger().append(SHARED, shared)
     return prepared
 
 

@@ -28,7 +28,7 @@ from accord.node.clear import run_in_clear
 from accord.node.compiled import Compiled
 from accord.node.folder import StudyFolder
 from accord.node.forecast import Foreseen, foresee
-from accord.node.history import withdraw
+from accord.node.history import answering, withdraw
 from accord.node.job import Job, Phase, Said
 from accord.node.processes import Progress, run_servers
 from accord.node.program import Finished, compute
@@ -36,6 +36,7 @@ from accord.node.recipient import EXPLANATION, RECEIPT, SEALED
 from accord.node.server import STATEMENT, agreed
 from accord.release.seal import ReleasedTable, open_sealed
 from accord.study import receipt
+from accord.study.approval import Agreement
 from accord.study.consortium import Consortium
 from accord.study.keys import PartyKeys, generate
 from accord.wire.exchange import Protocol
@@ -52,6 +53,8 @@ UNFINISHED = "receipt.unfinished"
 class Outcome:
     """What a run was. Bytes are payload bytes that a server sent, on average; `tables` stand here only where nothing was sealed.
 
+    `is_stored`: it is an earlier run, whose release answers the same question of the same data; nothing was computed or spent now.
+
     `computing_seconds` are the slowest server's from the meeting to its results; `foretold` is what that was to take, None in the clear.
     """
 
@@ -66,6 +69,7 @@ class Outcome:
     tables: Mapping[str, Mapping[str, ReleasedTable]] | None = None
     computing_seconds: float = 0.0
     foretold: Foreseen | None = None
+    is_stored: bool = False
 
     def foretold_facts(self) -> dict[str, Any]:
         """Foretold beside measured, in plain data; nothing for a run in the clear."""
@@ -85,7 +89,9 @@ def run(runtime: str, folder: StudyFolder, compiled: Compiled, progress: Progres
         raise Refused(f"no runtime {runtime!r}", rule=f"one of {', '.join(RUNTIMES)}")
     chosen: Callable[..., Outcome] = {"clear:": clear, "sim:": simulated, "local:": local}[runtime]
     outcome = chosen(folder, compiled, progress)
-    return outcome if runtime == "clear:" else replace(outcome, foretold=foresee(compiled, kept_calibration(), runtime == "local:"))
+    if runtime == "clear:" or outcome.is_stored:
+        return outcome
+    return replace(outcome, foretold=foresee(compiled, kept_calibration(), runtime == "local:"))
 
 
 def new_run_id() -> str:
@@ -96,13 +102,37 @@ def new_run_id() -> str:
 def local(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcome:
     """Owners prepare, three server processes compute over TLS on loopback, the receipt is gathered.
 
-    Either all sealed parts and the receipt stand in the run's folder at the end, or nothing does. One run at a time in a folder.
+    Either all sealed parts and the receipt stand in the run's folder at the end, or nothing does. One run at a time in a folder. Where the
+    same was asked of the same data before, that run is the outcome: nothing is computed, spent or written.
     """
-    start = time.perf_counter()
     compiled, consortium, agreement = agreed(folder, compiled)
+    with _alone(folder, compiled) as lock:
+        return _stored(folder, compiled, agreement) or _computed(folder, compiled, consortium, agreement, progress, lock)
+
+
+def _stored(folder: StudyFolder, compiled: Compiled, agreement: Agreement) -> Outcome | None:
+    """The newest run that answered this very agreement over the data as they are now, by every owner's ledger; None where there is none."""
+    start = time.perf_counter()
+    runs = [one for one in folder.runs() if receipt.read(folder.run(one) / RECEIPT).agreement == agreement]
+    for name in compiled.study.owners if runs else ():
+        owner = folder.party(name)
+        answered = answering(owner, compiled.study, owners.data_versions(compiled.study, owner))
+        runs = [one for one in runs if one in answered]
+        if not runs:
+            break
+    if not runs:
+        return None
+    place, seconds = folder.run(runs[-1]), time.perf_counter() - start
+    return Outcome(runs[-1], "local:", place, seconds, 0, 0, place / RECEIPT, compiled.study.recipients, is_stored=True)
+
+
+def _computed(
+    folder: StudyFolder, compiled: Compiled, consortium: Consortium, agreement: Agreement, progress: Progress, lock: int
+) -> Outcome:
+    start = time.perf_counter()
     run_id = new_run_id()
     place = folder.run(run_id)
-    with _alone(folder, compiled) as lock, _all_or_nothing(folder, compiled, run_id):
+    with _all_or_nothing(folder, compiled, run_id):
         _share(folder, compiled, consortium, run_id, progress)
         said = _serve(folder, consortium, run_id, progress, lock)
         shutil.rmtree(place / "inbox")
