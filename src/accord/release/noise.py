@@ -25,6 +25,11 @@ LAPLACE, GAUSSIAN = "discrete_laplace", "discrete_gaussian"
 LAPLACE_SCALE_MAX = 1 << 16
 """A share of discrete Laplace noise takes about so many steps."""
 EPSILON_MAX = RHO_MAX = 20
+DELTA = Fraction(1, 10**10)
+"""At which δ a loss in ρ is told as an ε too, where the study names none."""
+DELTA_MAX, DELTA_MIN = Fraction(1, 10**5), Fraction(1, 10**30)
+CONFIDENCE = 0.95
+"""Of the intervals that a recipient is told."""
 SHARES_COUNTED = 2
 SHARE_VARIANCE_MIN = 4
 """Of a discrete Gaussian share: from here on the sum of two differs from a discrete Gaussian by less than 10^-15 [KLS21]."""
@@ -47,11 +52,13 @@ class Unit:
 
 @dataclass(frozen=True)
 class Noise:
-    """What a study asks for: `loss` is ε of discrete_laplace (pure), or ρ of discrete_gaussian (zCDP), for the whole release."""
+    """What a study asks for: `loss` is ε of discrete_laplace (pure), or ρ of discrete_gaussian (zCDP), for the whole release. `delta` is
+    the chance that an ε may fail, where it is told one."""
 
     mechanism: str
     loss: Fraction
     unit: Unit
+    delta: Fraction = DELTA
 
     def of_column(self, sensitivity: int, columns: int) -> ColumnNoise:
         """The noise of one of `columns` noised columns, each of which gets an equal part of the loss."""
@@ -124,7 +131,7 @@ class ColumnNoise:
         law = self._laplace_law()
         return float(2 * np.arange(law.size // 2) @ law[: law.size // 2])
 
-    def half_width(self, confidence: float = 0.95) -> int:
+    def half_width(self, confidence: float = CONFIDENCE) -> int:
         """How far from the truth a noised value lies at most, with this confidence: of the law of all three shares."""
         if self.sensitivity == 0:
             return 0
@@ -150,9 +157,12 @@ def read_noise(document: Mapping[str, Any]) -> Noise:
     if mechanism not in wanted:
         raise Refused(f"noise of {mechanism!r}", rule=f"one of {', '.join(wanted)}", do='write mechanism = "discrete_laplace"')
     name, most = wanted[mechanism]
-    if set(document) != {"mechanism", name, "unit"}:
-        raise Refused(f"noise with {', '.join(document)}", rule=f"{mechanism} takes {name} and unit", do=f'write {name} = "1"')
-    return Noise(mechanism, _loss(name, document[name], most), _unit(document["unit"]))
+    free = {"delta"} if mechanism == GAUSSIAN else set()
+    if set(document) - free != {"mechanism", name, "unit"}:
+        takes = f"{mechanism} takes {name} and unit{', and may take delta' if free else ''}"
+        raise Refused(f"noise with {', '.join(document)}", rule=takes, do=f'write {name} = "1"')
+    delta = _delta(document["delta"]) if "delta" in document else DELTA
+    return Noise(mechanism, _loss(name, document[name], most), _unit(document["unit"]), delta)
 
 
 def _loss(name: str, text: Any, most: int) -> Fraction:
@@ -162,6 +172,17 @@ def _loss(name: str, text: Any, most: int) -> Fraction:
         found = None
     if found is None or not 0 < found <= most or found.denominator > 10**6:
         raise Refused(f"{name} = {text!r}", rule=f"text, above 0 and at most {most}, with at most six decimals", do=f'write {name} = "1"')
+    return found
+
+
+def _delta(text: Any) -> Fraction:
+    try:
+        found = Fraction(text) if isinstance(text, str) else None
+    except (ValueError, ZeroDivisionError):
+        found = None
+    if found is None or not DELTA_MIN <= found <= DELTA_MAX:
+        rule = "text, from 1e-30 to 1e-5: far below one in the number of units"
+        raise Refused(f"delta = {text!r}", rule=rule, do='write delta = "1e-10", or leave it out')
     return found
 
 
