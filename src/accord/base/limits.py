@@ -17,6 +17,10 @@ NAME_CHARACTERS_MAX = 63
 CATEGORY_VALUES_MAX = 10_000
 DOMAIN_CELLS_MAX = 5_000_000
 """Cells of one dense public grid (the product of a group-by's declared domains)."""
+GROUPINGS_MAX = 64
+"""Groupings of one GROUP BY: each is a step of its own, and an owner shares its part of each."""
+LEVEL_CHOICES_MAX = 64
+"""Choices of generalisation levels that a release of microdata tries: servers sort all rows for each."""
 PUBLIC_ROWS_MAX = 200_000
 """Rows of one public table, declared or computed at plan time: they stand in the signed plan."""
 

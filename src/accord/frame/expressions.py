@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from accord.base.errors import Refused
 from accord.frame.dates import DATES, is_interval, moved
-from accord.frame.places import TYPE, at, shortened
+from accord.frame.places import TYPE, at, copy_types, shortened
 from accord.frame.ratios import divided_total
 from accord.frame.texts import TEXTS
 from accord.plan.expression import Call, ColumnRef, Expression, Literal
@@ -64,8 +64,7 @@ class Expressions:
     def _replacement(self, node: exp.Expr) -> Expression | None:
         for original, stands in self.replaced:
             if original == node:
-                for source, copy in zip(original.walk(), node.walk(), strict=True):
-                    copy.meta.update({TYPE: source.meta[TYPE]} if TYPE in source.meta else {})
+                copy_types(original, node)
                 return stands
         return None
 
@@ -354,6 +353,7 @@ NEAREST: dict[type[Any], tuple[str, str]] = {
     exp.Mode: ("MODE", "GROUP BY the value, ORDER BY COUNT(*) DESC LIMIT 1"),
     exp.ArgMax: ("MAX_BY", "keep the first row of each group with QUALIFY ROW_NUMBER() OVER (PARTITION BY … ORDER BY …) = 1"),
     exp.ArgMin: ("MIN_BY", "keep the first row of each group with QUALIFY ROW_NUMBER() OVER (PARTITION BY … ORDER BY …) = 1"),
+    exp.Grouping: ("GROUPING without GROUP BY", "GROUP BY ROLLUP (…), CUBE (…) or GROUPING SETS (…)"),
     exp.AggFunc: ("this aggregate, or an aggregate here", "use those of docs/reference/sql.md, in SELECT or HAVING, not inside each other"),
     exp.Sqrt: ("SQRT", "release the square; the recipient finishes the arithmetic"),
     exp.Pow: ("a power", "write x * x"),

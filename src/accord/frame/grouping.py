@@ -11,13 +11,14 @@ from sqlglot import exp
 from accord.base.errors import Refused
 from accord.base.names import fresh_name
 from accord.frame.expressions import Expressions, refusal
+from accord.frame.grouping_sets import distinct, grouping_number, told_apart
 from accord.frame.measures import MEASURES, Measure, Part
-from accord.frame.places import TYPE, at
+from accord.frame.places import TYPE, at, copy_types
 from accord.plan.catalog import Catalog
 from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal
 from accord.plan.facts import rows_max
 from accord.plan.literals import is_null
-from accord.plan.nodes import Aggregate, Node, Project, Window
+from accord.plan.nodes import Aggregate, Concatenate, Node, Project, Window
 from accord.plan.typing import aggregate, call, column, domain, integer, null, quantile, windowed
 
 MERGED = {"count": "sum", "sum": "sum", "min": "min", "max": "max", "bool_and": "bool_and", "bool_or": "bool_or"}
@@ -61,17 +62,54 @@ class Grouping:
 
         `also` are columns of the input to group by too. Without other keys an aggregate may then be of no rows at all, as without any.
         """
-        self.is_keyed = bool(keys)
         self.taken.update(also)
         keyed = self._keyed(keys)
-        names = tuple(dict.fromkeys((*also, *keyed)))
+        node, wanted = self._grouped(tuple(dict.fromkeys((*also, *keyed))), searched, bool(keys))
+        return node, self._stands(node, keys, keyed, wanted) + self._told_apart(list(keys), searched)
+
+    def build_several(self, sets: Sequence[Sequence[exp.Expr]], searched: Sequence[exp.Expr]) -> tuple[Node, Pairs]:
+        """As `build`, for several groupings: their rows one after the other, a key NULL in the rows of a grouping that lacks it.
+
+        Keys and GROUPING are constants where they are not grouped by, so that which rows are of which grouping is public.
+        """
+        every = [key for one in sets for key in one]
+        keys = distinct(every)
+        keyed = self._keyed(keys)
+        for again in every:
+            copy_types(next(key for key in keys if key == again), again)
+        told = [(one, self._fresh("grouping")) for one in told_apart(searched)]
+        below, taken = self.input, set(self.taken)
+        parts: list[Node] = []
+        for one in sets:
+            self.input, self.taken = below, set(taken)
+            names = tuple(dict.fromkeys(name for key, name in zip(keys, keyed, strict=True) if key in one))
+            node, wanted = self._grouped(names, searched, bool(one))
+            kept = {name: column(node.field(name)) if name in names else null(below.field(name).type) for name in keyed}
+            made = {name: column(node.field(name)) for whole in wanted for name, _ in whole.parts}
+            numbers = {name: integer(self._number(grouping, keys, [key not in one for key in keys])) for grouping, name in told}
+            parts.append(Project(node, tuple({**kept, **made, **numbers}.items())))
+        whole = Concatenate(tuple(parts))
+        pairs: Pairs = [(one, column(whole.field(name))) for one, name in told]
+        return whole, self._stands(whole, keys, keyed, wanted) + _typed(pairs)
+
+    def _grouped(self, names: tuple[str, ...], searched: Sequence[exp.Expr], is_keyed: bool) -> tuple[Node, list[Wanted]]:
+        """The input grouped by columns of it, with the parts of all aggregates; and these."""
+        self.is_keyed = is_keyed
         wanted = [self._ranked(self._wanted(one), names) for one in aggregates_of(searched)]
-        node = self._dense(names, wanted) or Aggregate(self.input, names, self._calls(wanted, names, self.is_keyed))
+        return self._dense(names, wanted) or Aggregate(self.input, names, self._calls(wanted, names, is_keyed)), wanted
+
+    def _stands(self, node: Node, keys: Sequence[exp.Expr], keyed: Sequence[str], wanted: Sequence[Wanted]) -> Pairs:
+        """What each key and aggregate is in the grouped table."""
         stands = [(one, column(node.field(name))) for one, name in zip(keys, keyed, strict=True)]
-        pairs: Pairs = [*stands, *((one.node, self._result(one, node)) for one in wanted)]
-        for original, result in pairs:
-            original.meta[TYPE] = result.type
-        return node, pairs
+        return _typed([*stands, *((one.node, self._result(one, node)) for one in wanted)])
+
+    def _told_apart(self, keys: list[exp.Expr], searched: Sequence[exp.Expr]) -> Pairs:
+        """What GROUPING is in the rows of one grouping by all keys."""
+        return _typed([(one, integer(self._number(one, keys, [False] * len(keys)))) for one in told_apart(searched)])
+
+    def _number(self, node: exp.Grouping, keys: list[exp.Expr], missing: Sequence[bool]) -> int:
+        with at(node, self.below.sql):
+            return grouping_number(node, keys, missing, self.aliases)
 
     def _fresh(self, name: str, others: Collection[str] = ()) -> str:
         fresh = fresh_name(name, {*self.taken, *others})
@@ -209,6 +247,13 @@ class Grouping:
                     type = replace(total.type, nullable=total.type.nullable or not keys)
                     calls.append((name, AggregateCall(MERGED[total.function], part, type)))
         return Aggregate(inner, keys, tuple(calls))
+
+
+def _typed(pairs: Pairs) -> Pairs:
+    """The pairs, with the types left on the tree for the oracle."""
+    for original, result in pairs:
+        original.meta[TYPE] = result.type
+    return pairs
 
 
 def _counting(wanted: Wanted) -> Wanted:

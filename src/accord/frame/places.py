@@ -25,6 +25,12 @@ def at(node: exp.Expr, sql: str) -> Iterator[None]:
         raise Refused(error.what, where=where, rule=error.rule, do=error.do) from None
 
 
+def copy_types(original: exp.Expr, equal: exp.Expr) -> None:
+    """Leaves the types of a translated tree on one that equals it."""
+    for source, copy in zip(original.walk(), equal.walk(), strict=True):
+        copy.meta.update({TYPE: source.meta[TYPE]} if TYPE in source.meta else {})
+
+
 def place(node: exp.Expr, sql: str) -> str:
     """`line 3, column 14` of the SQL, both from 1, or nothing; without SQL (the tree came from Ibis) the text of the node itself."""
     if not sql:

@@ -10,6 +10,7 @@ from sqlglot import exp
 from accord.base.errors import Refused
 from accord.frame.expressions import Expressions
 from accord.frame.grouping import Grouping, aggregates_of
+from accord.frame.grouping_sets import groupings
 from accord.frame.joins import From, Source
 from accord.frame.ordering import limited, ordered_set, sort_keys
 from accord.frame.places import at, shortened
@@ -184,25 +185,23 @@ class Select:
             self.node = Attached.to(self.query, self.node, self.into, aggregate)
         aliases = [(one.unalias(), one.alias_or_name) for one in self.tree.expressions]
         grouping = Grouping(self.node, self.into, self.query.catalog, aliases)
-        grouped, pairs = grouping.build(self._keys(), searched, also)
+        sets = self._groupings()
+        if len(sets) > 1 and also:
+            with at(self.tree, self.query.sql), at(self.tree.args["group"], self.query.sql):
+                what = "several groupings in a subquery that refers to the query around"
+                raise Refused(what, do="group in FROM and JOIN it")
+        grouped, pairs = grouping.build(sets[0], searched, also) if len(sets) == 1 else grouping.build_several(sets, searched)
         self.node, self.into = grouped, Expressions(self.into.columns, self.query.parameters, self.query.sql, pairs, grouped=True)
 
-    def _keys(self) -> list[exp.Expr]:
+    def _groupings(self) -> list[list[exp.Expr]]:
+        """The keys of each grouping: of one, but for ROLLUP, CUBE and GROUPING SETS."""
         group = self.tree.args.get("group")
         if not group:
-            return []
-        forms = (exp.Rollup, exp.Cube, exp.GroupingSets)
-        if group.find(*forms) or any(value for key, value in group.args.items() if key not in ("expressions", "all")):
-            with at(group, self.query.sql):
-                raise Refused(
-                    "this form of GROUP BY is not supported",
-                    rule="a list of columns or expressions",
-                    do="write one query for each grouping, and UNION ALL them",
-                )
+            return [[]]
         if group.args.get("all"):
             whole = [one.unalias() for one in self.tree.expressions]
-            return [one.unnest() for one in whole if not aggregates_of([one]) and not isinstance(one, exp.Literal)]
-        return [one.unnest() for one in group.expressions]
+            return [[one.unnest() for one in whole if not aggregates_of([one]) and not isinstance(one, exp.Literal)]]
+        return groupings(self.tree, self.query.sql)
 
     def choose_groups(self) -> None:
         """HAVING."""

@@ -13,7 +13,7 @@ from sqlglot.optimizer.qualify import qualify
 
 from accord.base.errors import Refused
 from accord.frame.as_of import DO
-from accord.frame.places import at
+from accord.frame.places import at, place
 from accord.frame.query import Query
 from accord.plan.catalog import Catalog, TableInfo
 from accord.plan.nodes import Node
@@ -67,11 +67,28 @@ def _qualified(tree: exp.Expr, catalog: Catalog, named: Mapping[str, Node], sql:
     held: dict[str, TableInfo | Node] = {**catalog.tables, **catalog.publics, **named}
     schema = {name.lower(): _columns(one) for name, one in held.items()}
     known: dict[str, object] = dict(schema)
+    if wrong := [one for one in _places(tree) if one.this == "0"]:
+        raise _out_of_place(wrong[0], sql)
     try:
         return qualify(tree, schema=known, dialect="duckdb", quote_identifiers=False)
     except OptimizeError as error:
+        if wrong := [one for one in _places(tree) if str(error) == f"Unknown output column: {one.this}"]:
+            raise _out_of_place(wrong[0], sql) from None
         of_from = {table.name.lower() for table in tree.find_all(exp.Table)}
         raise _unresolved(str(error), {name: columns for name, columns in schema.items() if name in of_from}) from None
+
+
+def _places(tree: exp.Expr) -> list[exp.Literal]:
+    """The numbers in GROUP BY and ORDER BY that mean columns of SELECT."""
+    clauses = [one for one in tree.find_all(exp.Group, exp.Order) if isinstance(one.parent, exp.Query)]
+    keys = [one.this if isinstance(one, exp.Ordered) else one for clause in clauses for one in clause.expressions]
+    return [one for one in keys if isinstance(one, exp.Literal) and not one.is_string]
+
+
+def _out_of_place(literal: exp.Literal, sql: str) -> Refused:
+    word = "GROUP" if isinstance(literal.parent, exp.Group) else "ORDER"
+    rule = "a number is the place of a column of SELECT, from 1"
+    return Refused(f"{word} BY {literal.this}", where=place(literal, sql), rule=rule, do="name the column")
 
 
 def _unresolved(message: str, schema: Mapping[str, dict[str, str]]) -> Refused:

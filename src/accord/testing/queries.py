@@ -404,8 +404,16 @@ class Queries:
         if self._maybe(0.15):
             self.counts["HAVING"] += 1
             having = f"COUNT(*) {self.chance.choice(('>', '='))} 1"
-        query = Select((*listed, *made), source, joins, self._conditions(scope), tuple(keys), having)
+        query = Select((*listed, *made), source, joins, self._conditions(scope), self._grouped_by(keys), having)
         return self._ordered(query, 0.3) if keys else query
+
+    def _grouped_by(self, keys: list[str]) -> tuple[str, ...]:
+        """The keys, perhaps with margins."""
+        if not keys or not self._maybe(0.2):
+            return tuple(keys)
+        word = self._word("ROLLUP", "CUBE", "GROUPING SETS")
+        listed = ", ".join(keys)
+        return (f"GROUPING SETS (({listed}), {keys[-1]}, ())",) if word == "GROUPING SETS" else (f"{word} ({listed})",)
 
     def _regrouped(self) -> Select:
         """Groups made of groups, or of ranked rows."""
