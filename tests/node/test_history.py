@@ -145,7 +145,7 @@ def test_whole_runs_on_the_same_data_are_answered_once(study, in_threads):
     assert open_folder(study).runs() == [first.run_id, second.run_id]
     events = [one.event for one in open_folder(study).party("north").ledger().entries]
     began = ["answered", "shared"]
-    assert events == ["approved", *began, "ran", "approved", *began, "withdrawn", *began, "ran"]
+    assert events == ["approved", *began, "committed", "ran", "approved", *began, "withdrawn", *began, "committed", "ran"]
 
 
 # ---- the same again

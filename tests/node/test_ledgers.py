@@ -15,11 +15,11 @@ def events(folder, name):
 
 
 def test_what_happened_stands_in_the_ledger_of_who_did_it(done):
-    owner_and_server = ["approved", "answered", "shared", "ran"]
+    owner_and_server = ["approved", "answered", "shared", "committed", "ran"]
     assert {name: events(done.folder, name) for name in ("north", "south", "helper", "office")} == {
         "north": owner_and_server,
         "south": owner_and_server,
-        "helper": ["approved", "ran"],
+        "helper": ["approved", "committed", "ran"],
         "office": [],
     }
 

@@ -5,6 +5,7 @@ parties/PARTY/keys.private.json  tls.pem  party.toml  the party's own: keys, whe
 parties/PARTY/policy.toml                             an owner's: what may be done with its data
 parties/PARTY/ledger.jsonl  attempts.log              what it took part in; which attempts it has spent
 parties/PARTY/openings/RUN.json                       an owner's: what shows that a run's inputs are what it committed to
+parties/PARTY/outgoing/RUN/…                          a server's: what it is about to release, until the receipt stands
 runs/RUN/…                                            sealed results, the servers' statements and the receipt of a run
 """
 
@@ -47,6 +48,10 @@ class PartyFolder:
     def openings(self, run: str) -> Path:
         """Where an owner keeps the openings of its commitments in a run: they let it show what it put in, and nobody else test a guess."""
         return self.path / "openings" / f"{run}.json"
+
+    def outgoing(self, run: str) -> Path:
+        """Where a server keeps what it is about to release."""
+        return self.path / "outgoing" / run
 
     def data(self) -> dict[str, Path]:
         """The party's file for each table that it owns, from `party.toml`; paths are relative to the party's folder."""

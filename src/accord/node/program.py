@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
@@ -34,10 +34,22 @@ class Finished:
     sealed: Mapping[tuple[str, str], Sealed]
 
 
-async def compute(me: Party, compiled: Compiled, encryption: Mapping[str, bytes], packages: Mapping[str, Package], run_id: str) -> Finished:
+def _forget(finished: Finished) -> None:
+    """For rehearsals, which release nothing."""
+
+
+async def compute(
+    me: Party,
+    compiled: Compiled,
+    encryption: Mapping[str, bytes],
+    packages: Mapping[str, Package],
+    run_id: str,
+    keep: Callable[[Finished], None] = _forget,
+) -> Finished:
     """Compare the inputs' replicas, run all plans, judge, re-randomise and seal to each recipient's key (raw X25519, by party).
 
-    Ends with a round in which every server hears that the others have their results: none releases alone.
+    `keep` is called with the results, to commit to them; then comes a round in which every server hears that the others have done so:
+    none releases alone, or what it could not send again.
     """
     contexts = {name: package_context(compiled, name, run_id) for name in packages}
     nodes = {node.name: node for node in compiled.inputs}
@@ -55,9 +67,10 @@ async def compute(me: Party, compiled: Compiled, encryption: Mapping[str, bytes]
         for party, part in parts.items():
             binding = Binding(compiled.study.digest.hex(), run_id, part.release, party, me.index)
             sealed[party, part.release] = seal(part, binding, encryption[party])
-    done = np.ones(1, np.uint8)
+    finished, done = Finished(sealed), np.ones(1, np.uint8)
+    keep(finished)
     await me.step("all done").exchange({me.left: done, me.right: done}, {me.left: 1, me.right: 1})
-    return Finished(sealed)
+    return finished
 
 
 def around_cost(compiled: Compiled) -> Cost:

@@ -16,24 +16,25 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from accord.base.errors import Refused
+from accord.base.errors import AccordError, Refused
 from accord.base.limits import KEY_BYTES, SERVERS
 from accord.data.share_out import deal_columns
 from accord.mpc.coins import PairKeys
 from accord.mpc.package import Package
 from accord.mpc.party import Party
+from accord.node import outgoing
 from accord.node import owner as owners
 from accord.node.calibrate import kept_calibration
 from accord.node.clear import run_in_clear
 from accord.node.compiled import Compiled
-from accord.node.folder import StudyFolder
+from accord.node.folder import PartyFolder, StudyFolder
 from accord.node.forecast import Foreseen, foresee
 from accord.node.history import answering, withdraw
 from accord.node.job import Job, Phase, Said
 from accord.node.processes import Progress, run_servers
 from accord.node.program import Finished, compute
 from accord.node.recipient import EXPLANATION, RECEIPT, SEALED
-from accord.node.server import STATEMENT, agreed
+from accord.node.server import agreed
 from accord.release.seal import ReleasedTable, open_sealed
 from accord.study import receipt
 from accord.study.approval import Agreement
@@ -106,14 +107,15 @@ def local(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcom
     same was asked of the same data before, that run is the outcome: nothing is computed, spent or written.
     """
     compiled, consortium, agreement = agreed(folder, compiled)
-    with _alone(folder, compiled) as lock:
+    with _alone(folder, compiled, consortium, agreement) as lock:
         return _stored(folder, compiled, agreement) or _computed(folder, compiled, consortium, agreement, progress, lock)
 
 
 def _stored(folder: StudyFolder, compiled: Compiled, agreement: Agreement) -> Outcome | None:
     """The newest run that answered this very agreement over the data as they are now, by every owner's ledger; None where there is none."""
     start = time.perf_counter()
-    runs = [one for one in folder.runs() if receipt.read(folder.run(one) / RECEIPT).agreement == agreement]
+    done = [one for one in folder.runs() if (folder.run(one) / RECEIPT).exists()]
+    runs = [one for one in done if receipt.read(folder.run(one) / RECEIPT).agreement == agreement]
     for name in compiled.study.owners if runs else ():
         owner = folder.party(name)
         answered = answering(owner, compiled.study, owners.data_versions(compiled.study, owner))
@@ -132,23 +134,43 @@ def _computed(
     start = time.perf_counter()
     run_id = new_run_id()
     place = folder.run(run_id)
-    with _all_or_nothing(folder, compiled, run_id):
+    with _settled(folder, compiled, consortium, agreement, run_id):
         _share(folder, compiled, consortium, run_id, progress)
-        said = _serve(folder, consortium, run_id, progress, lock)
-        shutil.rmtree(place / "inbox")
+        try:
+            said = _serve(folder, consortium, run_id, progress, lock)
+        except AccordError:
+            if not outgoing.all_committed(_servers(folder, consortium), run_id):
+                raise
+            said = []  # what broke came after the release: it is finished with the bytes that were kept
         progress(Phase("receipt", 0, 1, ""))
-        statements = tuple(receipt.read_statement(place / SEALED / one.party / STATEMENT) for one in consortium.servers)
-        made = receipt.Receipt(run_id, agreement, tuple(folder.approvals()), statements)
-        receipt.verify(made, consortium, {name: consortium.keys_of(name) for name in compiled.study.approvers})
-        (place / EXPLANATION).write_text(compiled.explanation.text, encoding="utf-8")
-        receipt.write(made, place / UNFINISHED)
-        os.replace(place / UNFINISHED, place / RECEIPT)
+        made = _conclude(folder, compiled, consortium, agreement, run_id)
     progress(Phase("receipt", 1, 1, ""))
-    sent = sum(one.bytes_sent for one in said) // SERVERS
-    seconds, rounds = time.perf_counter() - start, max(one.rounds for one in said)
-    computing = max(one.computing_seconds for one in said)
+    seconds, facts = time.perf_counter() - start, [one.facts for one in made.statements]
+    sent, rounds = sum(one["bytes_sent"] for one in facts) // SERVERS, max(one["rounds"] for one in facts)
+    computing = max((one.computing_seconds for one in said), default=0.0)
     recipients = compiled.study.recipients
     return Outcome(run_id, "local:", place, seconds, rounds, sent, place / RECEIPT, recipients, computing_seconds=computing)
+
+
+def _conclude(folder: StudyFolder, compiled: Compiled, consortium: Consortium, agreement: Agreement, run_id: str) -> receipt.Receipt:
+    """Send what the servers have committed to, gather the receipt, and let go of what was kept for it."""
+    place, servers = folder.run(run_id), _servers(folder, consortium)
+    for server in servers:
+        outgoing.send(server, run_id, place / SEALED / server.name)
+    statements = tuple(receipt.read_statement(place / SEALED / one.name / outgoing.STATEMENT) for one in servers)
+    made = receipt.Receipt(run_id, agreement, tuple(folder.approvals()), statements)
+    receipt.verify(made, consortium, {name: consortium.keys_of(name) for name in compiled.study.approvers})
+    (place / EXPLANATION).write_text(compiled.explanation.text, encoding="utf-8")
+    shutil.rmtree(place / "inbox", ignore_errors=True)
+    receipt.write(made, place / UNFINISHED)
+    os.replace(place / UNFINISHED, place / RECEIPT)
+    for server in servers:
+        outgoing.forget(server, run_id)
+    return made
+
+
+def _servers(folder: StudyFolder, consortium: Consortium) -> list[PartyFolder]:
+    return [folder.party(one.party) for one in consortium.servers]
 
 
 def is_running(folder: StudyFolder) -> bool:
@@ -162,8 +184,8 @@ def is_running(folder: StudyFolder) -> bool:
 
 
 @contextmanager
-def _alone(folder: StudyFolder, compiled: Compiled) -> Iterator[int]:
-    """Hold the folder's lock, as a file descriptor; what a run left that was killed is undone first.
+def _alone(folder: StudyFolder, compiled: Compiled, consortium: Consortium, agreement: Agreement) -> Iterator[int]:
+    """Hold the folder's lock, as a file descriptor; what a run left that was killed is settled first.
 
     Server processes inherit the descriptor: the lock holds until the last of them has ended. Raises Refused where another run has it.
     """
@@ -171,8 +193,7 @@ def _alone(folder: StudyFolder, compiled: Compiled) -> Iterator[int]:
     try:
         _lock(lock, folder)
         for run_id in folder.runs():
-            if not (folder.run(run_id) / RECEIPT).exists():
-                _undo(folder, compiled, run_id)
+            _settle(folder, compiled, consortium, agreement, run_id)
         yield lock
     finally:
         os.close(lock)
@@ -187,13 +208,26 @@ def _lock(lock: int, folder: StudyFolder) -> None:
 
 
 @contextmanager
-def _all_or_nothing(folder: StudyFolder, compiled: Compiled, run_id: str) -> Iterator[None]:
-    """Undo the run, however it ends, unless its receipt stands."""
+def _settled(folder: StudyFolder, compiled: Compiled, consortium: Consortium, agreement: Agreement, run_id: str) -> Iterator[None]:
+    """Settle the run, however it ends."""
     try:
         yield
     finally:
-        if not (folder.run(run_id) / RECEIPT).exists():
-            _undo(folder, compiled, run_id)
+        _settle(folder, compiled, consortium, agreement, run_id)
+
+
+def _settle(folder: StudyFolder, compiled: Compiled, consortium: Consortium, agreement: Agreement, run_id: str) -> None:
+    """A run without a receipt is finished where all servers have committed to it, and else undone.
+
+    One that was committed to under another agreement is left as it is, its losses spent: it is finished when that study is put back.
+    """
+    if (folder.run(run_id) / RECEIPT).exists():
+        return
+    servers = _servers(folder, consortium)
+    if not outgoing.all_committed(servers, run_id):
+        _undo(folder, compiled, run_id)
+    elif all(outgoing.agreed(one, run_id) == agreement.document() for one in servers):
+        _conclude(folder, compiled, consortium, agreement, run_id)
 
 
 def _undo(folder: StudyFolder, compiled: Compiled, run_id: str) -> None:
@@ -201,6 +235,7 @@ def _undo(folder: StudyFolder, compiled: Compiled, run_id: str) -> None:
     try:
         for name in compiled.study.approvers:
             withdraw(folder.party(name), run_id)
+            outgoing.forget(folder.party(name), run_id)
     finally:
         shutil.rmtree(folder.run(run_id), ignore_errors=True)
 

@@ -6,7 +6,6 @@ python -m accord.node.server < job.json
 from __future__ import annotations
 
 import datetime
-import os
 import sys
 import time
 from pathlib import Path
@@ -16,10 +15,12 @@ from accord.data.share_out import open_package
 from accord.mpc.coins import PairKeys
 from accord.mpc.package import Package
 from accord.mpc.party import Party
+from accord.node import outgoing
 from accord.node.compiled import Compiled, compile_study
 from accord.node.envelope import open_envelope
 from accord.node.folder import PartyFolder, StudyFolder
 from accord.node.job import Job, Said, decode_job, encode
+from accord.node.losses import lost
 from accord.node.owner import package_context
 from accord.node.processes import block_pool
 from accord.node.program import Finished, compute, facts
@@ -32,7 +33,6 @@ from accord.wire.handshake import Binding, Server
 from accord.wire.tcp import Links, adopt, connect, drive
 from accord.wire.traffic import Traffic
 
-STATEMENT = "statement.json"
 PROGRESS_SECONDS = 0.2
 
 
@@ -51,7 +51,7 @@ def serve(job: Job) -> Said:
     """The server's part from reading the study to its sealed results; returns its closing figures.
 
     Raises Refused for a study that lacks an approval, was altered or expired, and for a bad input; PeerFault for what peers do. Nothing
-    is written to the outbox before all three servers have their results.
+    is written to the outbox before all three servers have their results and have committed to them.
     """
     start = time.perf_counter()
     folder = StudyFolder(Path(job.study_folder))
@@ -64,13 +64,20 @@ def serve(job: Job) -> Said:
         me = Party(index, PairKeys(dict(links.keys)), profile=compiled.profile, pool=block_pool())
         encryption = {name: consortium.keys_of(name).encryption for name in compiled.study.recipients}
         opened = {name: package for name, (package, _) in packages.items()}
+        commitments = {name: commitment for name, (_, commitment) in packages.items()}
+
+        def stated(finished: Finished) -> receipt.Statement:
+            return receipt.state(party.keys(), facts(compiled, agreement, job.run, commitments, finished, traffic))
+
+        def keep(finished: Finished) -> None:
+            committed = {"study": agreement.study.hex(), "noise": [one.document() for one in lost(compiled)]}
+            outgoing.keep(party, job.run, finished, stated(finished), committed)
+
         met = time.perf_counter()
-        finished = drive(compute(me, compiled, encryption, opened, job.run), links, traffic, Watch(compiled))
+        finished = drive(compute(me, compiled, encryption, opened, job.run, keep), links, traffic, Watch(compiled))
         computing = time.perf_counter() - met
-    commitments = {name: commitment for name, (_, commitment) in packages.items()}
-    _leave(Path(job.outbox), finished)
-    statement = receipt.state(party.keys(), facts(compiled, agreement, job.run, commitments, finished, traffic))
-    receipt.write_statement(statement, Path(job.outbox) / STATEMENT)
+    outgoing.keep_statement(party, job.run, stated(finished))
+    outgoing.send(party, job.run, Path(job.outbox))
     party.ledger().append("ran", {"run": job.run, "study": agreement.study.hex(), "role": "server"})
     seconds = time.perf_counter() - start
     return Said("end", rounds=traffic.rounds, bytes_sent=traffic.bytes_sent, seconds=seconds, computing_seconds=computing)
@@ -123,16 +130,6 @@ def _packages(compiled: Compiled, consortium: Consortium, party: PartyFolder, jo
             )
         packages[one.name] = package, envelope.commitment
     return packages
-
-
-def _leave(outbox: Path, finished: Finished) -> None:
-    """Write every sealed part, each whole or not at all."""
-    for (recipient, release), one in finished.sealed.items():
-        folder = outbox / recipient
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"{release}.partial"
-        partial.write_bytes(one.blob)
-        os.replace(partial, folder / f"{release}.sealed")
 
 
 class Watch:

@@ -41,6 +41,23 @@ def hang(job):
     tcp.drive = hanging
 
 
+def dies_instead(name):
+    """Dies where it would do something with what it is about to release."""
+    from accord.node import outgoing
+
+    setattr(outgoing, name, lambda *arguments: os._exit(9))
+
+
+def uncommitted(job):
+    """Dies when it has its results, before it commits to them."""
+    dies_instead("keep")
+
+
+def unsent(job):
+    """Dies when all have committed, before it sends anything."""
+    dies_instead("send")
+
+
 def version(job):
     """Is of a later release."""
     from accord.base import limits
@@ -55,7 +72,7 @@ def sabotage(kind, party, file):
     if kind == "deaf" or json.loads(told)["party"] == party:
         with open(file, "w") as here:
             here.write(str(os.getpid()))
-        {"deaf": deaf, "noise": noise, "hang": hang, "version": version}[kind](told)
+        {"deaf": deaf, "noise": noise, "hang": hang, "version": version, "uncommitted": uncommitted, "unsent": unsent}[kind](told)
 
 
 if "accord.node.server" in sys.orig_argv and "SABOTAGE" in os.environ:
