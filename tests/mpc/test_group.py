@@ -12,6 +12,7 @@ import pytest
 from accord.base.ring import Z32, Z64, Ring
 from accord.mpc import group
 from accord.mpc.cost import Cost, cost_of
+from accord.mpc.group_largest import group_largest
 from accord.mpc.ideal_tables import TWINS, Arranged
 from accord.mpc.party import LAN, WAN, Party, Profile
 from accord.mpc.permute import apply, gather
@@ -180,6 +181,37 @@ def test_the_least_and_the_greatest(table: Table) -> None:
     (known, least), (also, most) = (first_rows(one, twin) for one in ran.value)
     assert np.array_equal(known, also)
     assert as_listed(known, least, most) == TWINS[group.group_extremes](twin, table.value, counted=table.known)
+
+
+@EVERY
+@pytest.mark.parametrize("ranks", [1, 2, 4])
+def test_the_largest(table: Table, ranks: int) -> None:
+    async def run(me: Party, *columns: Any) -> Any:
+        found = await arranged(me, *columns)
+        value, known = found.columns
+        chosen = await group_largest(me.step("largest"), found, value, ranks, counted=known)
+        return chosen.present, *chosen.columns
+
+    declared = cost_of(group.arrange, table.rows, *ARRANGED).then(cost_of(group_largest, table.rows, ranks, True, Z64))
+    ran, twin = run_at_cost(World(2), declared, run, *table.columns, pivot=1), table.arranged()
+    rows = [[int(Z64.decode(one[at : at + 1])[0]) for one in first_rows(ran.value, twin)] for at in range(len(twin.groups))]
+    assert rows == TWINS[group_largest](twin, table.value, ranks, counted=table.known)
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_the_largest_where_all_count(rows: int) -> None:
+    key, value = np.arange(rows) // 3, np.random.default_rng(7).integers(0, 100, rows)
+
+    async def run(me: Party, key: Any, word: Any, value: Any) -> Any:
+        found = await group.arrange(me.step("arrange"), key, [value], within=word)
+        chosen = await group_largest(me.step("largest"), found, found.columns[0], 5)
+        return chosen.present, *chosen.columns
+
+    declared = cost_of(group.arrange, rows, 7, 7, False, LAN, Z64).then(cost_of(group_largest, rows, 5, False, Z64))
+    ran = run_at_cost(World(2), declared, run, Word(key, 7), Word(value, 7), value)
+    twin = TWINS[group.arrange](key, within=value)
+    found = first_rows(ran.value, twin)
+    assert [[int(one[at]) for one in found] for at in range(len(twin.groups))] == TWINS[group_largest](twin, value, 5)
 
 
 @EVERY

@@ -12,6 +12,7 @@ import pytest
 from accord.base.ring import Column
 from accord.mpc import group, join, join_many, join_range, permute, shuffle, sort
 from accord.mpc.bits import not_bits
+from accord.mpc.group_largest import group_largest
 from accord.mpc.party import Party, Profile
 from accord.mpc.rows import zeros_like
 from accord.testing.world import Word, World
@@ -31,7 +32,8 @@ async def grouped(me: Party, key: Any, valid: Any, known: Any, value: Any) -> An
     least, most = await group.group_extremes(me.step("extremes"), found, [value], counted=known)
     median = await group.group_median(me.step("median"), found, value, counted=known)
     row = await group.group_quantile_discrete(me.step("row"), found, [value], Fraction(1, 3), counted=known)
-    return *rows, *least.columns, *most.columns, *median.columns, *row.columns
+    largest = await group_largest(me.step("largest"), found, value, 3, counted=known)
+    return *rows, *least.columns, *most.columns, *median.columns, *row.columns, *largest.columns
 
 
 async def joined(me: Party, key: Any, valid: Any, column: Any, right_key: Any, right_valid: Any) -> Any:

@@ -13,6 +13,7 @@ import numpy as np
 
 from accord.base.ring import Column
 from accord.mpc import group, join, join_many, join_range
+from accord.mpc import group_largest as group_largest_of
 
 Key = Sequence[int]
 Pairs = list[tuple[int, int]]
@@ -72,6 +73,12 @@ def ranked(arranged: Arranged, counted: Column | None) -> list[list[int]]:
 def group_extremes(arranged: Arranged, column: Column, *, counted: Column | None = None) -> list[tuple[Any, Any] | None]:
     """In the first and the last row that counts; None without one."""
     return [(column[rows[0]], column[rows[-1]]) if rows else None for rows in ranked(arranged, counted)]
+
+
+def group_largest(arranged: Arranged, value: Column, ranks: int, *, counted: Column | None = None) -> list[list[int]]:
+    """The values of the last rows that count, the last first; 0 where there are fewer."""
+    found = [[int(value[j]) for j in rows[::-1][:ranks]] for rows in ranked(arranged, counted)]
+    return [one + [0] * (ranks - len(one)) for one in found]
 
 
 def group_quantile(arranged: Arranged, value: Column, q: Fraction, *, counted: Column | None = None) -> list[int | None]:
@@ -195,6 +202,7 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     group.group_counts: group_counts,
     group.group_extremes: group_extremes,
     group.group_median: group_median,
+    group_largest_of.group_largest: group_largest,
     group.group_quantile: group_quantile,
     group.group_quantile_discrete: group_quantile_discrete,
     group.over_rows: to_rows,

@@ -118,6 +118,7 @@ ALIKE = {
     "aggregate": "gather",
     "to_rows": "gather",
     "group_extremes": "gather",
+    "group_largest": "gather",
     "group_quantile_discrete": "gather",
     "left_matched": "gather",
     "segmented_minimum": "gather",

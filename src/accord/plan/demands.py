@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from accord.base.errors import OurFault, Refused
 from accord.mpc.lookup import INDEX_BITS_MAX
-from accord.plan.nodes import Join, Node, Sort, Window
+from accord.plan.largest import values_of
+from accord.plan.nodes import Aggregate, Join, Node, Sort, Window
 from accord.plan.share import unbounded
 from accord.plan.types import CATEGORY, TEXT, Type
 
@@ -25,6 +26,8 @@ def require_secure(node: Node) -> None:
         for name, _ in node.order:
             _require_order(name, node.field(name).type)
         _require_frames(node)
+    if isinstance(node, Aggregate) and not node.is_public:
+        _require_single_values(node)
 
 
 def _require_kind(node: Join) -> None:
@@ -61,6 +64,16 @@ def _require_order(name: str, type: Type) -> None:
             f"an order by {name}, a category of {len(texts)} values",
             rule=f"secret categories of more than {1 << INDEX_BITS_MAX} values are declared in their order",
             do="declare its values in alphabetical order",
+        )
+
+
+def _require_single_values(node: Aggregate) -> None:
+    """Secret groups have their largest contributions by the order of one column."""
+    if any(len(values_of(call.argument)) > 1 for _, call in node.aggregates):
+        raise Refused(
+            f"the largest contributions to groups by {', '.join(node.keys)}, which are secret, of groups within them",
+            rule="contributions that are groups within groups have public groups",
+            do="declare smaller domains, or count different values (COUNT(DISTINCT …)) in a release of its own",
         )
 
 

@@ -92,7 +92,11 @@ def _expression(expression: Expression) -> list[Any]:
 
 
 def _aggregate(call: AggregateCall) -> list[Any]:
-    return [call.function, _type(call.type), _argument(call.argument), *([list(call.quantile)] if call.quantile else [])]
+    return [call.function, _type(call.type), _argument(call.argument), *_further(call)]
+
+
+def _further(call: AggregateCall) -> list[Any]:
+    return [list(call.quantile)] if call.quantile else [call.rank] if call.rank else []
 
 
 def _window(call: WindowCall) -> list[Any]:

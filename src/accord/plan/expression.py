@@ -12,12 +12,13 @@ FUNCTIONS = (
     "divide", "floor_divide", "round",
     "eq", "ne", "lt", "le", "gt", "ge",
     "and", "or", "not", "is_null",
-    "case", "coalesce", "least", "greatest", "cast",
+    "case", "coalesce", "least", "greatest", "cast", "list",
     "like", "substring", "upper", "lower", "trim", "length", "concat", "starts_with", "contains",
     "year", "quarter", "month", "day", "add_months",
 )  # fmt: skip
 """`divide` is SQL's `/` with a decimal result of stated scale, rounded half away from zero; `floor_divide` is DuckDB's `//` of
-non-negative integers; `round(x, digits)`; `case` takes condition, value, …, otherwise. AND, OR and NOT are three-valued.
+non-negative integers; `round(x, digits)`; `case` takes condition, value, …, otherwise; `list` holds the values of a row
+that `largest` looks at. AND, OR and NOT are three-valued.
 Functions of TEXT and the parts of a date are LOCAL_FUNCTIONS: only the owner's engine evaluates them."""
 LOCAL_FUNCTIONS = frozenset(FUNCTIONS[FUNCTIONS.index("like") :])
 
@@ -51,8 +52,9 @@ class Call(Expression):
     arguments: tuple[Expression, ...]
 
 
-AGGREGATES = ("sum", "count", "min", "max", "count_distinct", "quantile_disc", "bool_and", "bool_or")
-"""AVG, VAR, COVAR and interpolated quantiles are computed from these, row by row, after the group-by."""
+AGGREGATES = ("sum", "count", "min", "max", "count_distinct", "quantile_disc", "bool_and", "bool_or", "largest")
+"""`largest` is asked for by rules alone (plan/largest.py).
+AVG, VAR, COVAR and interpolated quantiles are computed from these, row by row, after the group-by."""
 WINDOWS = ("row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value", "sum", "count", "min", "max")
 
 
@@ -61,12 +63,14 @@ class AggregateCall:
     """One of AGGREGATES over a group's rows; COUNT(*) has no argument. `type` is the result's. AVG is a quotient of two.
 
     `quantile`: of quantile_disc, as a fraction (numerator, denominator): the least value with at least that share of all at or below it.
+    `rank`: of largest, 1 for the largest value itself.
     """
 
     function: str
     argument: Expression | None
     type: Type
     quantile: tuple[int, int] | None = None
+    rank: int = 0
 
     def __post_init__(self) -> None:
         if self.function not in AGGREGATES:

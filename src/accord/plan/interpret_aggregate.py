@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from accord.plan.evaluate import Plain, evaluate
 from accord.plan.expression import AggregateCall
+from accord.plan.largest import LARGEST, largest_of_groups, values_of
 from accord.plan.nodes import Aggregate
 from accord.plan.plain_table import Groups, Table, numbered, sort_rank
 from accord.plan.types import Type
@@ -29,6 +30,9 @@ def _everything(rows: int) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
 def _aggregated(call: AggregateCall, table: Table, groups: Groups) -> Plain:
     if call.argument is None:
         return _counted(groups.of, groups.count)
+    if call.function == LARGEST:
+        values = [evaluate(one, table.columns, table.rows) for one in values_of(call.argument)]
+        return largest_of_groups(call, values, groups.of, groups.count)
     argument = evaluate(call.argument, table.columns, table.rows)
     there = np.flatnonzero(~argument.nulls)
     return _AGGREGATED[call.function](call, argument.take(there), groups.of[there], groups.count)

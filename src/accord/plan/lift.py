@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
+from accord.base.limits import ROWS_MAX
 from accord.plan.catalog import Catalog
 from accord.plan.expression import AggregateCall, ColumnRef, columns_of
-from accord.plan.facts import grid_keys, has_domain, owner_columns, owners_of, table_info, with_inputs
+from accord.plan.facts import grid_keys, has_domain, owner_columns, owners_of, rows_max, table_info, with_inputs
+from accord.plan.largest import LARGEST, in_parts
 from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Limit, Local, Node, Project, Scan, Sort, Window
 from accord.plan.rewrite import bottom_up, is_public
+from accord.plan.share import GRID_ROWS_FREE, GRID_ROWS_PER_ROW
+from accord.plan.typing import domain
 
 PARTIAL = ("sum", "count", "min", "max", "bool_and", "bool_or")
 """Aggregates of which each owner's part is enough."""
@@ -64,15 +69,28 @@ def _aggregate(node: Aggregate, below: Node, catalog: Catalog) -> Node:
     """An owner's groups are final where no other owner has rows in them; else each owner gives its part, and the parts are combined."""
     if len(owners_of(below, catalog)) == 1 or frozenset(owner_columns(below, catalog)) & frozenset(node.keys):
         return Local(replace(node, input=below))
-    if any(call.function not in PARTIAL for _, call in node.aggregates) or not _shares_less(node, below):
+    if any(call.function not in (*PARTIAL, LARGEST) for _, call in node.aggregates) or not _shares_less(node, below):
         return node
-    parts, totals = [], []
+    if any(call.function == LARGEST for _, call in node.aggregates) and not _has_small_grid(node, below, catalog):
+        return node
+    parts, largest = in_parts(node.aggregates, frozenset(one.name for one in node.fields))
+    totals = []
     for name, call in node.aggregates:
+        if name in largest:
+            totals.append((name, largest[name]))
+            continue
         nullable = call.function != "count" and (not node.keys or call.type.nullable)
         part = AggregateCall(call.function, call.argument, call.type.as_nullable(nullable))
         parts.append((name, part))
         totals.append((name, AggregateCall("sum" if call.function == "count" else call.function, ColumnRef(part.type, name), call.type)))
     return Aggregate(Local(Aggregate(below, node.keys, tuple(parts))), node.keys, tuple(totals))
+
+
+def _has_small_grid(node: Aggregate, below: Node, catalog: Catalog) -> bool:
+    """Whether the groups will be public: only there do owners' largest contributions meet."""
+    cells = prod(len(domain(below.field(key).type) or ()) if has_domain(below, key) else ROWS_MAX for key in node.keys)
+    held = min(rows_max(below, frozenset(), catalog, owner) for owner in owners_of(below, catalog))
+    return cells <= max(GRID_ROWS_FREE, GRID_ROWS_PER_ROW * held)
 
 
 def _shares_less(node: Aggregate, below: Node) -> bool:

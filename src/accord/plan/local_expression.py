@@ -229,6 +229,7 @@ _WRITTEN: dict[str, Callable[[Call, list[exp.Expr]], exp.Expr]] = {
     "least": _called(exp.Least),
     "greatest": _called(exp.Greatest),
     "cast": _cast,
+    "list": lambda _, arguments: _function("LIST_VALUE", *arguments),
     "like": _like,
     "substring": _of_text(exp.Substring, "this", "start", "length"),
     "upper": _of_text(exp.Upper, "this"),
@@ -255,10 +256,27 @@ def aggregated(call: AggregateCall, names: Names) -> exp.Expr:
     if call.quantile is not None:
         share = exp.Literal.number(repr(call.quantile[0] / call.quantile[1]))
         return exp.Anonymous(this="QUANTILE_DISC", expressions=[argument, share])
+    if call.rank:
+        return _largest(call, argument)
     if call.function == "count_distinct":
         return exp.Count(this=exp.Distinct(expressions=[argument]))
     made = _AGGREGATES[call.function](this=argument)
     return cast_to(made, storage_type(call.type)) if call.function == "sum" else made
+
+
+def _largest(call: AggregateCall, argument: exp.Expr) -> exp.Expr:
+    """The rank's value of all values of a group's rows in falling order, without NULLs; 0 past their end."""
+    rank = exp.Literal.number(call.rank)
+    if isinstance(call.argument, Call) and call.argument.function == "list":
+        every = _function("LIST_REVERSE_SORT", _function("FLATTEN", _function("LIST", argument)))
+    else:
+        every = _function("MAX", argument, rank)
+    found = exp.Coalesce(this=_function("LIST_EXTRACT", every, rank.copy()), expressions=[exp.Literal.number(0)])
+    return cast_to(found, storage_type(call.type))
+
+
+def _function(name: str, *arguments: exp.Expr) -> exp.Expr:
+    return exp.Anonymous(this=name, expressions=list(arguments))
 
 
 _AGGREGATES: dict[str, type[exp.AggFunc]] = {

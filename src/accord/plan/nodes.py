@@ -125,7 +125,7 @@ class Project(Node):
         return (self.input,)
 
 
-UNORDERED = ("sum", "count", "min", "max", "bool_and", "bool_or")
+UNORDERED = ("sum", "count", "min", "max", "bool_and", "bool_or", "largest")
 """Aggregates over public groups need no sort of their rows."""
 JOINS = ("inner", "left", "right", "full", "cross", "semi", "anti")
 

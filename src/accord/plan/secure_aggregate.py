@@ -20,11 +20,13 @@ from accord.mpc.compose import in_blocks
 from accord.mpc.party import Party
 from accord.mpc.share import Bits, Share
 from accord.plan.expression import AggregateCall, Expression
+from accord.plan.largest import LARGEST, values_of
 from accord.plan.nodes import Aggregate
 from accord.plan.secure_calls import bit_to_ring, dot, maximum, minimum, multiply
 from accord.plan.secure_expression import compute
 from accord.plan.secure_flags import Flag, as_bits, both, negation
 from accord.plan.secure_flow import Step, flow
+from accord.plan.secure_largest import largest_in_groups
 from accord.plan.secure_quotient import Range
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable, join_bits, take_flag, take_secret
 from accord.plan.secure_values import Amount, add, scaled, shared, subtract
@@ -56,12 +58,12 @@ async def aggregate(me: Party, node: Aggregate, table: SecureTable) -> SecureTab
     """
     keys = [table.public(name) for name in node.keys]
     order, groups = group(keys, table.rows)
-    arguments = list(dict.fromkeys(call.argument for _, call in node.aggregates if call.argument is not None))
+    arguments = list(dict.fromkeys(one for _, call in node.aggregates if call.argument is not None for one in values_of(call.argument)))
     columns = await compute(me.step("arguments"), table, arguments)
     if not np.array_equal(order, np.arange(table.rows)):
         columns, keys = [one.take(order) for one in columns], [one.take(order) for one in keys]
         table = SecureTable(table.rows, {}, take_flag(table.valid, order))
-    work = _Work(me, table.valid, groups, dict(zip(arguments, columns, strict=True)))
+    work = _Work(me, table.valid, groups, dict(zip(arguments, columns, strict=True)), [call for _, call in node.aggregates])
     outputs = [(name, call.type, work.output(call)) for name, call in node.aggregates]
     valid = work.any(None) if node.keys else None
     results = await flow(work.steps)
@@ -97,8 +99,10 @@ def _column(me: Party, type: Type, value: Any, null: Flag) -> Column:
 class _Work:
     """The steps that the aggregates of one node take; equal ones are taken once."""
 
-    def __init__(self, me: Party, valid: Flag, groups: Groups, columns: Mapping[Expression, Column]) -> None:
-        self.me, self.valid, self.groups, self.columns = me, valid, groups, columns
+    def __init__(
+        self, me: Party, valid: Flag, groups: Groups, columns: Mapping[Expression, Column], calls: Sequence[AggregateCall]
+    ) -> None:
+        self.me, self.valid, self.groups, self.columns, self.calls = me, valid, groups, columns, calls
         self.steps: list[Step] = []
         self.places: dict[Any, int] = {}
 
@@ -139,6 +143,8 @@ class _Work:
 
     def output(self, call: AggregateCall) -> int:
         """The place of a step that gives the aggregate's values and NULLs; a value is 0 where NULL."""
+        if call.function == LARGEST:
+            return self._largest(call)
         argument, who = call.argument, self.who(call.argument)
         if call.function == "count":
             return self.step(("counted", who), (self.count(who),), _output)
@@ -150,6 +156,17 @@ class _Work:
             some = (self.any(who),) if call.type.nullable else ()
             return self.step(("summed", argument, call.type.nullable), (self.sum(argument), *some), _output)
         return self._extreme(call, argument)
+
+    def _largest(self, call: AggregateCall) -> int:
+        """All ranks that are asked for come of one tournament."""
+        assert call.argument is not None
+        values = values_of(call.argument)
+        columns = [self.columns[one] for one in values]
+        needs = tuple(self.ring(self.who(one)) for one in values)
+        ranks = max(one.rank for one in self.calls if one.argument == call.argument)
+        every = partial(_largest, columns=columns, groups=self.groups, ranks=ranks)
+        found = self.step((LARGEST, call.argument), needs, every)
+        return self.step((LARGEST, call.argument, call.rank), (found,), partial(_ranked, rank=call.rank))
 
     def _truth(self, call: AggregateCall, argument: Expression) -> int:
         """Whether some row that takes part is true; whether none is false. NULL where none takes part."""
@@ -243,6 +260,20 @@ async def _extreme(
     won = await reduce_groups(me.step("tournament"), aside, groups, partial(_winner, pick=pick, bits=(of - of).bits))
     none = subtract(me, np.ones(len(groups), np.int64), some_ring)
     return subtract(me, won, scaled(none, far)), negation(me, some) if call.type.nullable else False
+
+
+async def _largest(me: Party, *present: Amount | int, columns: Sequence[Column], groups: Groups, ranks: int) -> list[Share]:
+    """For each rank the groups' values; what takes no part is 0."""
+    aside = []
+    for at, (one, there) in enumerate(zip(columns, present, strict=True)):
+        value: Any = one.value if isinstance(one, SecretColumn) else np.where(one.nulls, 0, one.values)
+        aside.append(await _aside(me.step(f"aside.{at}"), shared(me, value), one, there, 0))
+    bits = max(Range(0, one.type.high).bits for one in columns)
+    return await largest_in_groups(me.step("tournament"), aside, groups.starts, groups.rows, ranks, bits)
+
+
+async def _ranked(me: Party, found: list[Share], rank: int) -> tuple[Share, Flag]:
+    return found[rank - 1], False
 
 
 async def _aside(me: Party, value: Share, column: Column, present: Amount | int, far: int) -> Share:

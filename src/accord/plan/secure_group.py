@@ -30,11 +30,11 @@ from accord.plan.secure_calls import and_bits, bit_to_ring, is_zero
 from accord.plan.secure_expression import compute
 from accord.plan.secure_flags import Flag, as_bits, both, either, negation
 from accord.plan.secure_key import as_secret, constant_plane, equal_key, known, order_key, shortened
-from accord.plan.secure_relations import all_bits, arrange, group_extremes, group_quantile, group_rows, keep
+from accord.plan.secure_relations import all_bits, arrange, group_extremes, group_largest, group_quantile, group_rows, keep
 from accord.plan.secure_table import Column, SecretColumn, SecureTable
 from accord.plan.types import Type
 
-ORDERED = ("min", "max", "quantile_disc", "count_distinct")
+ORDERED = ("min", "max", "quantile_disc", "count_distinct", "largest")
 """Aggregates that look at their argument's values in order."""
 
 
@@ -180,6 +180,10 @@ class _Grouping:
             if {"min", "max"} & {call.function for call in calls}:
                 extremes = group_extremes(me.step(f"extremes.{at}"), order.rows, [order.value], counted=order.counted)
                 tasks["extremes", argument, None] = extremes
+            if ranks := max(call.rank for call in calls):
+                tasks["largest", argument, None] = group_largest(
+                    me.step(f"largest.{at}"), order.rows, order.value, ranks=ranks, counted=order.counted
+                )
             for quantile in sorted({call.quantile for call in calls if call.quantile}):
                 here = me.step(f"quantile.{at}.{quantile[0]}.{quantile[1]}")
                 asked = group_quantile(here, order.rows, [order.value], Fraction(*quantile), counted=order.counted)
@@ -206,7 +210,7 @@ class _Grouping:
         elif call.function in ("bool_and", "bool_or"):
             value = await self._truth(me.step("truth"), call, totals, null)
         elif call.function in ORDERED:
-            picked: Any = chosen[call.function, argument, call.quantile].columns[0]
+            picked: Any = chosen[call.function, argument, call.quantile].columns[max(call.rank - 1, 0)]
             value = rows_between(picked, 0, stop)
         else:
             raise OurFault(f"{call.function} in a plan to be run on shares")

@@ -16,6 +16,7 @@ import numpy as np
 from accord.base.limits import KEY_BYTES, SERVERS
 from accord.base.ring import Ring
 from accord.mpc import bits, convert, group, hash_keys, join, lookup, permute, scan, segments, sort
+from accord.mpc import group_largest as group_largest_of
 from accord.mpc import join_many as many
 from accord.mpc.coins import PairKeys
 from accord.mpc.cost import cost_of
@@ -308,6 +309,12 @@ group_quantile = relation(
     group.group_quantile_discrete,
     lambda me, arranged, columns, q, *, counted=None: (arranged.rows, q, counted is not None, *kinds(columns)),
     lambda arranged, columns, q, *, counted=None: _chosen(arranged, columns),
+)
+
+group_largest = relation(
+    group_largest_of.group_largest,
+    lambda me, arranged, value, ranks, *, counted=None: (arranged.rows, ranks, counted is not None, value.ring),
+    lambda arranged, value, ranks, *, counted=None: _chosen(arranged, [value] * ranks),
 )
 
 # ---- joins

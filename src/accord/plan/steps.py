@@ -101,6 +101,8 @@ def aggregate_text(call: AggregateCall) -> str:
     argument = "*" if call.argument is None else expression_text(call.argument)
     if call.quantile:
         return f"QUANTILE_DISC({argument}, {call.quantile[0]}/{call.quantile[1]})"
+    if call.rank:
+        return f"LARGEST({argument}, {call.rank})"
     if call.function == "count_distinct":
         return f"COUNT(DISTINCT {argument})"
     return f"{call.function.upper()}({argument})"

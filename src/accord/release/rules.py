@@ -10,8 +10,9 @@ from accord.base.errors import Refused
 from accord.release.rule import Rule
 from accord.release.rule_alone import NeverAlone
 from accord.release.rule_counts import MinimumContributors, MinimumCount, ZeroAndFull
+from accord.release.rule_dominance import Dominance, PPercent
 
-RULES: dict[str, type[Rule]] = {one.name: one for one in (MinimumCount, MinimumContributors, ZeroAndFull, NeverAlone)}
+RULES: dict[str, type[Rule]] = {one.name: one for one in (MinimumCount, MinimumContributors, ZeroAndFull, NeverAlone, Dominance, PPercent)}
 
 _KINDS: dict[str, tuple[type, str]] = {"str": (str, "a column"), "int": (int, "a number"), "tuple[str, ...]": (list, "columns")}
 """What a study may write for a parameter, by its annotation."""
