@@ -235,6 +235,48 @@ def test_a_run_that_released_nothing_spends_nothing(spender):
     policies.require_agreed(compiled, agreement, party, TODAY)
 
 
+def quota_of(**losses):
+    bounds = "\n".join(f'{name} = "{value}"' for name, value in losses.items())
+    return ("[tables.wages]\n", f"[quota]\n{bounds}\ndays = 30\n\n[tables.wages]\n")
+
+
+def told(party, run, *losses):
+    """Earlier runs, as their ledger's lines of this and of earlier versions are."""
+    party.ledger().append(policies.SPENT, {"run": run, "study": "", "day": TODAY.isoformat(), "losses": list(losses)})
+
+
+def test_a_quota_of_rho_counts_all_noise_together(study):
+    """ε = 1 is ρ = 1/2 of 1; what was told with Gaussian noise takes from the same."""
+    write_policy(study, quota_of(rho="1"), ('reason = "this is made up"', 'noise = { rho = "1" }'))
+    compiled, party = with_noise(study, "1"), open_folder(study).party("north")
+    agreement = compiled.agreement(open_folder(study).consortium())
+    party.ledger().append(policies.APPROVED, {**agreement.document(), **policies.mark(compiled, party, TODAY).document()})
+    told(party, "run-1", {"recipient": "office", "measure": "rho", "loss": "1/2"})
+    policies.require_agreed(compiled, agreement, party, TODAY)
+    gauss = {"mechanism": "discrete_gaussian", "variance": "5000", "sensitivity": 10}
+    told(party, "run-2", {"recipient": "office", "measure": "rho", "loss": "1/100", "laws": [gauss]})
+    with pytest.raises(Refused, match=r"office was told rho = 51/100 in the last 30 days, and this run would add 1/2 .* at most 49/100"):
+        policies.require_agreed(compiled, agreement, party, TODAY)
+
+
+def test_a_quota_of_epsilon_allows_nothing_that_has_none(study):
+    write_policy(study, QUOTA, ('reason = "this is made up"', 'noise = { rho = "1" }'))
+    party = open_folder(study).party("north")
+    assert policies.mark(with_noise(study, "1"), party, TODAY)
+    text = (study / "study.toml").read_text()
+    (study / "study.toml").write_text(text.replace('discrete_laplace", epsilon = "1"', 'discrete_gaussian", rho = "1/100"'))
+    with pytest.raises(Refused, match=r"office would be told rho = 1/100 in one run .*ask for discrete_laplace"):
+        policies.mark(compile_study(document.read(study)), party, TODAY)
+
+
+def test_the_ledger_has_the_laws_that_were_drawn(spender):
+    compiled, _, party = spender
+    policies.spend(compiled, party, "run-1", TODAY)
+    (entry,) = party.ledger().find(policies.SPENT)
+    law = {"mechanism": "discrete_laplace", "scale": "1", "sensitivity": 1}
+    assert entry.facts["losses"] == [{"recipient": "office", "measure": "epsilon", "loss": "1", "laws": [law]}]
+
+
 def test_each_recipient_has_a_quota_of_its_own(spender):
     compiled, agreement, party = spender
     other = {"recipient": "press", "measure": "epsilon", "loss": "1"}

@@ -17,16 +17,17 @@ from accord.node.compiled import Branch, Compiled
 from accord.node.folder import PartyFolder
 from accord.node.history import WITHDRAWN
 from accord.plan.usage import usage
+from accord.release.accounting import Law, Loss, loss_of, together
 from accord.release.noise import read_noise
 from accord.study.approval import Agreement, PolicyMark
 from accord.study.ledger import Entry, Ledger
 from accord.study.policy import Policy, Quota
-from accord.study.policy_check import STUDY, Asked, Question, Refusal, losses, refusals
+from accord.study.policy_check import STUDY, Asked, Question, Refusal, bounds_of, figure, losses, measure_of, refusals
 from accord.study.policy_told import told
 
 APPROVED = "approved"
 SPENT = "spent"
-"""What a run told of an owner's units: its day, and the loss of each recipient and measure."""
+"""What a run told of an owner's units: its day, and the loss of each recipient, with the laws that it follows from."""
 
 
 def asked_of(compiled: Compiled, owner: str) -> Asked:
@@ -41,7 +42,8 @@ def asked_of(compiled: Compiled, owner: str) -> Asked:
 def _question(compiled: Compiled, branch: Branch) -> Question:
     spec, text = branch.spec, branch.text
     found = usage(branch.asked, compiled.study.catalog, spec.judged)
-    return Question(spec.name, spec.parties, spec.rules, read_noise(text.noise) if text.noise else None, found)
+    laws = loss_of(one for _, one in spec.noise).laws
+    return Question(spec.name, spec.parties, spec.rules, read_noise(text.noise) if text.noise else None, found, laws)
 
 
 def judged(policy: Policy, asked: Asked, today: datetime.date) -> dict[str, tuple[Refusal, ...]]:
@@ -103,8 +105,13 @@ def spend(compiled: Compiled, folder: PartyFolder, run: str, today: datetime.dat
     """Write down what a run will tell of the owner's units; nothing where it has no noise for them."""
     has_noise = any(branch.text.noise for branch in compiled.branches)
     if found := losses(asked_of(compiled, folder.name)) if has_noise else {}:
-        told = [{"recipient": recipient, "measure": measure, "loss": str(loss)} for (recipient, measure), loss in found.items()]
+        told = [_told(recipient, loss) for recipient, loss in found.items()]
         folder.ledger().append(SPENT, {"run": run, "study": compiled.study.digest.hex(), "day": today.isoformat(), "losses": told})
+
+
+def _told(recipient: str, loss: Loss) -> dict[str, Any]:
+    measure, value = measure_of(loss)
+    return {"recipient": recipient, "measure": measure, "loss": str(value), "laws": [law.document() for law in loss.laws]}
 
 
 # ---- versions
@@ -138,39 +145,41 @@ def _require_signed(policy: Policy | None, agreement: Agreement, ledger: Ledger,
 # ---- quota
 
 
-def _require_left(policy: Policy, quota: Quota, wanted: Mapping[tuple[str, str], Fraction], ledger: Ledger, today: datetime.date) -> None:
-    for (recipient, measure), loss in wanted.items():
-        before = [one for one in _told_before(ledger, recipient, measure) if (today - one[0]).days < quota.days]
-        spent, most = sum((one[1] for one in before), Fraction(0)), quota.losses.get(measure, Fraction(0))
-        if spent + loss > most:
-            day = _refilled(before, quota.days, spent + loss - most)
-            raise Refused(
-                f"{recipient} was told {measure} = {spent} in the last {quota.days} days, and this run would add {loss}",
-                where=f"the ledger of {policy.owner}",
-                rule=f"{policy.title}: {quota.sentence}",
-                do=f"ask for {measure} of at most {most - spent}, or ask again on {day}" if most > spent else f"ask again on {day}",
-            )
+def _require_left(policy: Policy, quota: Quota, wanted: Mapping[str, Loss], ledger: Ledger, today: datetime.date) -> None:
+    for recipient, loss in wanted.items():
+        before = told_before(ledger, recipient, quota.days, today)
+        spent = together(one for _, one in before)
+        for measure, most in bounds_of(quota, loss).items():
+            had, total = figure(spent, measure), figure(together([spent, loss]), measure)
+            if total > most:
+                day = _refilled(before, loss, measure, most) + datetime.timedelta(quota.days)
+                raise Refused(
+                    f"{recipient} was told {measure} = {had} in the last {quota.days} days, and this run would add {total - had}",
+                    where=f"the ledger of {policy.owner}",
+                    rule=f"{policy.title}: {quota.sentence}",
+                    do=f"ask for {measure} of at most {most - had}, or ask again on {day}" if most > had else f"ask again on {day}",
+                )
 
 
-def _told_before(ledger: Ledger, recipient: str, measure: str) -> Iterator[tuple[datetime.date, Fraction]]:
-    """What earlier runs told, oldest first; a run that released nothing told nothing."""
+def told_before(ledger: Ledger, recipient: str, days: int, today: datetime.date) -> list[tuple[datetime.date, Loss]]:
+    """What earlier runs told a recipient in a quota's days, oldest first; a run that released nothing told nothing."""
     withdrawn = {entry.facts["run"] for entry in ledger.find(WITHDRAWN)}
-    for entry in ledger.find(SPENT):
-        if entry.facts["run"] not in withdrawn:
-            yield from _losses_of(entry, recipient, measure)
+    entries = [entry for entry in ledger.find(SPENT) if entry.facts["run"] not in withdrawn]
+    told = [(datetime.date.fromisoformat(one.facts["day"]), loss) for one in entries for loss in _losses_of(one, recipient)]
+    return sorted([one for one in told if (today - one[0]).days < days], key=lambda one: one[0])
 
 
-def _losses_of(entry: Entry, recipient: str, measure: str) -> Iterator[tuple[datetime.date, Fraction]]:
+def _losses_of(entry: Entry, recipient: str) -> Iterator[Loss]:
+    """Entries of earlier versions have a figure and no laws."""
     for one in entry.facts["losses"]:
-        if (one["recipient"], one["measure"]) == (recipient, measure):
-            yield datetime.date.fromisoformat(entry.facts["day"]), Fraction(one["loss"])
+        if one["recipient"] == recipient:
+            laws = one.get("laws")
+            yield Loss(tuple(map(Law.read, laws)) if laws is not None else (Law.losing(one["measure"], Fraction(one["loss"])),))
 
 
-def _refilled(before: list[tuple[datetime.date, Fraction]], days: int, missing: Fraction) -> datetime.date:
-    """The first day on which so much has been given back. Needs: the window holds at least that."""
-    back = Fraction(0)
-    for day, loss in sorted(before):
-        back += loss
-        if back >= missing:
-            return day + datetime.timedelta(days)
+def _refilled(before: list[tuple[datetime.date, Loss]], loss: Loss, measure: str, most: Fraction) -> datetime.date:
+    """The day of which so much was told that without it and all before there is room. Needs: the loss alone fits."""
+    for at, (day, _) in enumerate(before):
+        if figure(together([*(one for _, one in before[at + 1 :]), loss]), measure) <= most:
+            return day
     raise AssertionError("a run that alone exceeds the quota is refused before")

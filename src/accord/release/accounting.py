@@ -2,7 +2,7 @@
 
 A loss is computed from the noise that is drawn, its scale beside what one unit can change, and never from what a study asked for. Counted
 are the shares of any two servers: the third may be a friend of whoever looks. Losses of columns, releases and runs are composed as if
-each was chosen after seeing the others [BS16]; pure ε counts as ρ = ε²/2 where both are there, and ρ is told as an ε at a δ [CKS20].
+each was chosen after seeing the others [BS16]. Of noise with a pure ε each column counts ρ = ε²/2; ρ is told as an ε at a δ [CKS20].
 """
 
 from __future__ import annotations
@@ -178,11 +178,9 @@ def _pure(laws: tuple[Law, ...]) -> Any:
 
 def _concentrated(laws: tuple[Law, ...]) -> Any:
     dp = _opendp()
-    pure, rest = tuple(law for law in laws if law.is_pure), tuple(law for law in laws if not law.is_pure)
-    parts = [_unit(law) >> dp.measurements.make_gaussian(*dp.space, scale=_root_below(law.size)) for law in rest]
-    if pure:
-        parts.append(dp.combinators.make_pureDP_to_zCDP(_pure(pure)))
-    return dp.combinators.make_composition(parts)
+    pure = [dp.combinators.make_pureDP_to_zCDP(_pure((law,))) for law in laws if law.is_pure]
+    rest = [_unit(law) >> dp.measurements.make_gaussian(*dp.space, scale=_root_below(law.size)) for law in laws if not law.is_pure]
+    return dp.combinators.make_composition([*pure, *rest])
 
 
 def _below(value: Fraction) -> float:

@@ -20,15 +20,15 @@ from accord.base import canonical
 from accord.base.errors import Refused
 from accord.base.names import column_name, party_name
 from accord.plan.usage import AS_INPUT, JOIN_KEY, USES
+from accord.release.accounting import EPSILON, RHO
 from accord.release.rules import RULES
 from accord.study.document import plain
 from accord.study.fields import Fields, read_toml, require_table
 
 FILE = "policy.toml"
 NEVER = "never"
-EPSILON, RHO = "epsilon", "rho"
 LOSSES = (EPSILON, RHO)
-"""What noise loses, each counted by itself: ε of discrete_laplace, ρ of discrete_gaussian."""
+"""What noise loses: a bound on ε counts noise with a pure one, a bound on ρ counts all noise."""
 
 
 @dataclass(frozen=True)

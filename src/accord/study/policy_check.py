@@ -9,11 +9,12 @@ from fractions import Fraction
 
 from accord.base.errors import Refused
 from accord.plan.usage import AFTER_GROUPING, AGGREGATED, AS_INPUT, IN_CONDITIONS, JOIN_KEY, Origin, Usage
-from accord.release.noise import LAPLACE, Noise
+from accord.release.accounting import Law, Loss, together
+from accord.release.noise import Noise
 from accord.release.rule import Rule
 from accord.release.rule_counts import MinimumContributors, MinimumCount
 from accord.release.rules import RULES
-from accord.study.policy import EPSILON, RHO, NoiseAsked, Policy, RuleAsked, TablePolicy, is_most
+from accord.study.policy import EPSILON, RHO, NoiseAsked, Policy, Quota, RuleAsked, TablePolicy, is_most
 
 STUDY = "the study"
 MECHANISMS = {EPSILON: "discrete_laplace", RHO: "discrete_gaussian"}
@@ -46,16 +47,15 @@ class Question:
     rules: tuple[Rule, ...]
     noise: Noise | None
     usage: Usage
+    laws: tuple[Law, ...] = ()
 
     @property
     def place(self) -> str:
         return f"release {self.name}"
 
-    def loss(self, tables: Iterable[str]) -> tuple[str, Fraction] | None:
-        """What it loses of a unit of some of these tables, with its measure; None where it has no noise for them."""
-        if self.noise is None or self.noise.unit.table not in tables:
-            return None
-        return (EPSILON if self.noise.mechanism == LAPLACE else RHO), self.noise.loss
+    def loss(self, tables: Iterable[str]) -> Loss | None:
+        """What it loses of a unit of some of these tables, by the scales that it draws; None where it has no noise for them."""
+        return Loss(self.laws) if self.noise is not None and self.noise.unit.table in tables else None
 
 
 @dataclass(frozen=True)
@@ -73,15 +73,29 @@ def refusals(policy: Policy, asked: Asked, today: datetime.date) -> tuple[Refusa
     return tuple(_Check(policy, asked).all(today))
 
 
-def losses(asked: Asked) -> dict[tuple[str, str], Fraction]:
-    """What each recipient would be told of the owner's units in one run, by (recipient, measure)."""
-    found: dict[tuple[str, str], Fraction] = {}
+def losses(asked: Asked) -> dict[str, Loss]:
+    """What each recipient would be told of the owner's units in one run."""
+    found: dict[str, Loss] = {}
     for question in asked.questions:
         if loss := question.loss(asked.tables):
             for recipient in question.recipients:
-                key = (recipient, loss[0])
-                found[key] = found.get(key, Fraction(0)) + loss[1]
+                found[recipient] = together([found.get(recipient, Loss(())), loss])
     return found
+
+
+def measure_of(loss: Loss) -> tuple[str, Fraction]:
+    """The one figure that says it best: ε where it is pure, else ρ."""
+    return (EPSILON, loss.epsilon) if loss.is_pure else (RHO, loss.rho)
+
+
+def figure(loss: Loss, measure: str) -> Fraction:
+    """What counts against a bound: of ε, noise that has a pure one; of ρ, all noise."""
+    return loss.epsilon if measure == EPSILON else loss.rho
+
+
+def bounds_of(quota: Quota, loss: Loss) -> Mapping[str, Fraction]:
+    """What a quota allows, by measure. One that names no ρ allows noise without a pure ε nothing."""
+    return quota.losses if RHO in quota.losses or loss.is_pure else {RHO: Fraction(0), **quota.losses}
 
 
 class _Check:
@@ -174,9 +188,11 @@ class _Check:
             yield from self._loss(question, asked, rule, _noise_form(table))
 
     def _loss(self, question: Question, asked: NoiseAsked, rule: str, nearest: str) -> Iterator[Refusal]:
-        measure, loss = question.loss(self.asked.tables) or (EPSILON, Fraction(0))
-        if loss > asked.losses.get(measure, Fraction(0)):
-            yield self.no(question.place, f"its noise has {measure} = {loss}", rule, nearest)
+        loss = question.loss(self.asked.tables) or Loss(())
+        named = [one for one in asked.losses if one == RHO or loss.is_pure]
+        if not any(figure(loss, one) <= asked.losses[one] for one in named):
+            measure, value = measure_of(loss)
+            yield self.no(question.place, f"its noise has {measure} = {value}", rule, nearest)
 
     def _ruled(self, question: Question, table: TablePolicy, asked: RuleAsked) -> Iterator[Refusal]:
         rule = f"{table.name} asks for {table.judges}"
@@ -215,12 +231,12 @@ class _Check:
         """One run alone must fit; what earlier runs took is looked up when data is shared."""
         if self.policy.quota is None:
             return
-        for (recipient, measure), loss in losses(self.asked).items():
-            most = self.policy.quota.losses.get(measure, Fraction(0))
-            if loss > most:
-                reason = f"{recipient} would be told {measure} = {loss} in one run"
-                nearest = f"ask for {measure} of at most {most} in all" if most else f"ask for {MECHANISMS[_other(measure)]}"
-                yield self.no(STUDY, reason, self.policy.quota.sentence, nearest)
+        for recipient, loss in losses(self.asked).items():
+            for measure, most in bounds_of(self.policy.quota, loss).items():
+                if (value := figure(loss, measure)) > most:
+                    reason = f"{recipient} would be told {measure} = {value} in one run"
+                    nearest = f"ask for {measure} of at most {most} in all" if most else f"ask for {MECHANISMS[_other(measure)]}"
+                    yield self.no(STUDY, reason, self.policy.quota.sentence, nearest)
 
 
 _USED = {

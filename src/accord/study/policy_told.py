@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from accord.study.policy import Policy, TablePolicy
-from accord.study.policy_check import Asked, Question, losses
+from accord.study.policy_check import Asked, Question, losses, measure_of
 
 
 def told(policy: Policy, asked: Asked) -> str:
@@ -32,5 +32,6 @@ def _table(table: TablePolicy, questions: list[Question]) -> list[str]:
 
 
 def _taken(asked: Asked) -> str:
-    taken = [f"{recipient} {measure} = {loss}" for (recipient, measure), loss in losses(asked).items()]
+    found = ((recipient, *measure_of(loss)) for recipient, loss in losses(asked).items())
+    taken = [f"{recipient} {measure} = {loss}" for recipient, measure, loss in found]
     return f"; one run of this study tells {', '.join(taken)}" if taken else ""
