@@ -1,0 +1,176 @@
+"""The pay gap: every figure is the pooled payrolls' own, no small headcount is anywhere, and a hundred employers can take part."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pytest
+
+from accord.base.errors import Refused
+from accord.data.problems import BadData
+from accord.gallery.pay_gap import entry, generate, oracle, payrolls, study
+from accord.gallery.trade import transcripts
+from accord.node.runtimes import simulate
+from accord.release.table import RELEASED, SUPPRESSED_STATUS
+
+COHORTS = ("arts and museums", "banking", "law")
+
+
+def quiet(phase):
+    pass
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Twenty-two employers in three industries: six, eight and eight of them."""
+    return generate.generate(tmp_path_factory.mktemp("made"), 22, cohorts=COHORTS)
+
+
+@pytest.fixture(scope="module")
+def report(made, tmp_path_factory):
+    """One signed run in three server processes."""
+    session = entry.prepare(made, tmp_path_factory.mktemp("run"))
+    for party in session.study.approvers:
+        session.sign(party)
+    outcome = session.run("local:")
+    return entry.Report(outcome, made, session.tables(study.COUNCIL, outcome), oracle.tables(made))
+
+
+def test_a_seed_gives_the_same_payrolls(made, tmp_path):
+    again, other = generate.generate(tmp_path / "a", 22, cohorts=COHORTS), generate.generate(tmp_path / "b", 22, 7, COHORTS)
+    texts = [[path.read_text() for path in one.files.values()] for one in (made, again, other)]
+    assert texts[0] == texts[1] != texts[2]
+    assert sorted(made.cohorts.values()).count("arts and museums") == 6
+
+
+def test_every_row_shown_is_the_pooled_payrolls_own(report):
+    facts = report.json()
+    assert facts["matches_oracle"] is True
+    assert facts["cells_released"] > 60 and facts["cells_suppressed"] > 60
+    assert facts["gap_cents"] > 5 and Path(facts["receipt"]).is_file()
+
+
+def test_every_cell_that_fails_a_threshold_is_held_back(report):
+    """Counted by hand over the pooled files, not by the oracle: headcounts below 8, and the cohort of six employers."""
+    rows = [row for path in report.payrolls.files.values() for row in csv.DictReader(path.open(encoding="utf-8"))]
+    for table, first in ((study.RACE_TABLE, "race"), (study.COHORT_TABLE, "cohort")):
+        for (name, job, gender), row in report.rows(table).items():
+            members = [
+                one
+                for one in rows
+                if name in ("all", one[first] if first == "race" else report.payrolls.cohorts[one["employer"]])
+                and job in ("all", one["job"])
+                and gender == one["gender"]
+            ]
+            fails = len(members) < 8 or name == "arts and museums"
+            assert not fails or entry.is_suppressed(row), (name, job, gender)
+
+
+def test_the_oracles_means_and_variances_are_duckdbs(made):
+    truth, unit = oracle.tables(made), study.unit_dollars(made)
+    files = [str(path) for path in made.files.values()]
+    found = duckdb.sql(f"""
+        SELECT race, job, gender, sum(n)::INT, round(sum(pay)::DOUBLE / sum(n), 2), var_pop(pay::BIGINT // {unit})
+        FROM (SELECT employer, race, job, gender, count(*) AS n, sum(pay) AS pay FROM read_csv({files}) GROUP BY ALL) GROUP BY ALL""")
+    for race, job, gender, n, mean, variance in found.fetchall():
+        shown = truth.cells[study.RACE_TABLE][race, job, gender].shown(unit)
+        assert shown["n"] == n
+        assert float(shown["mean_pay"]) == pytest.approx(mean, abs=0.011)
+        assert float(shown["variance"]) == pytest.approx(variance, rel=1e-9, abs=1e-4)
+
+
+def moved(made, folder):
+    """Two worlds of the same payrolls with six people more, all alike and at one employer: three in each of two small cells.
+
+    In the second world they stand in the other two corners of the square, so that every line adds up to what it did.
+    """
+    (job, race), (other_job, other_race) = ("craft workers", "two or more races"), ("operatives", "native hawaiian or pacific islander")
+    squares = ([(job, race), (other_job, other_race)], [(job, other_race), (other_job, race)])
+    pair = []
+    for at, square in enumerate(squares):
+        one = folder / str(at)
+        one.mkdir()
+        files = {name: one / f"{name}.csv" for name in made.files}
+        for name, path in made.files.items():
+            rows = [row for row in csv.reader(path.open(encoding="utf-8")) if (row[3] != "non-binary" or row[1] not in (job, other_job))]
+            if name == "employer_001":
+                rows += [[name, *cell, "non-binary", "50000", "0", "24"] for cell in square for _ in range(3)]
+            with files[name].open("w", newline="", encoding="utf-8") as file:
+                csv.writer(file).writerows(rows)
+        pair.append(payrolls.Payrolls("moved", files, made.cohorts, dict.fromkeys(made.files, 10_000)))
+    return pair
+
+
+def test_nothing_that_is_opened_depends_on_a_headcount_below_eight(made, tmp_path):
+    """Two worlds that differ in headcounts of 0 and 3 alone: the council opens the same tables, in which those rows hold nothing at all,
+    and no message of the run differs in shape or in law. The chi-squared statistic has 255 degrees of freedom: above 400 its chance is
+    below 10^-8."""
+    heard, tables = [], []
+    for at, one in enumerate(moved(made, tmp_path)):
+        session = entry.prepare(one, tmp_path / f"run{at}")
+        outcome, keys = simulate(session.folder, session.compiled, f"moved-{at}", quiet, keep=True)
+        heard.append([line for one in outcome.traffic for line in one.lines if line.receiver == transcripts.SERVER])
+        tables.append(opened(outcome, keys))
+    counts = np.stack([transcripts._counts(lines) for lines in heard])
+    statistic, freedom = transcripts._chi_squared(counts)
+    found = transcripts.Comparison(heard[0], heard[1], statistic, freedom, 0.0)
+    assert found.same_shape and found.statistic < 400
+    for name in (study.RACE_TABLE, study.COHORT_TABLE):
+        first, second = (one[name] for one in tables)
+        assert str(first) == str(second) and first.rows() == second.rows()
+        for column in first.fields:
+            if not column.public:
+                assert not first.columns[column.name].values[first.status == SUPPRESSED_STATUS].any()
+                assert first.columns[column.name].values[first.status == RELEASED].any()
+
+
+def opened(outcome, keys):
+    from accord.node.runtimes import _open
+
+    return _open(outcome.results, study.COUNCIL, keys[study.COUNCIL].encryption)
+
+
+def test_a_user_brings_a_folder(made, tmp_path):
+    with (tmp_path / "employers.csv").open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("employer", "cohort"), *made.cohorts.items()])
+    for name, path in made.files.items():
+        (tmp_path / f"{name}.csv").write_text(path.read_text())
+    given = entry.read(tmp_path, tmp_path / "unused")
+    assert (given.cohorts, given.rows_max) == (made.cohorts, made.rows_max)
+    (tmp_path / "employer_003.csv").unlink()
+    with pytest.raises(Refused, match=r"no employer_003\.csv"):
+        entry.read(tmp_path, tmp_path / "unused")
+
+
+def test_a_payroll_that_breaks_the_form_is_told_with_its_line(made, tmp_path):
+    files = dict(made.files)
+    files["employer_002"] = tmp_path / "bad.csv"
+    files["employer_002"].write_text(made.files["employer_002"].read_text() + "employer_002,managers,white,female,1e5,0,10\n")
+    session = entry.prepare(payrolls.Payrolls("bad", files, made.cohorts, made.rows_max), tmp_path / "run")
+    with pytest.raises(BadData, match="without an exponent"):
+        session.run("clear:")
+
+
+def test_an_employer_has_a_size_class_and_not_a_size():
+    assert [payrolls.size_class("a", staff) for staff in (0, 50, 51, 10_000)] == [50, 50, 250, 10_000]
+    with pytest.raises(Refused, match="at most 10,000 rows"):
+        payrolls.size_class("a", 10_001)
+
+
+def test_the_explanation_says_that_employers_rows_stay_with_them(made, tmp_path):
+    text = entry.prepare(made, tmp_path).explanation.text
+    assert "a row is shown only where n is at least 8" in text
+    assert "at least 8 contribute to it (employers)" in text
+    assert "no row of it leaves its owner" in text
+
+
+@pytest.mark.slow
+def test_a_hundred_employers_take_part(tmp_path):
+    """The embedded data whole, over sockets."""
+    report = entry.run(None, tmp_path, "local:", quiet)
+    facts = report.json()
+    assert facts["matches_oracle"] is True
+    assert facts["employers"] == 116 and facts["cohorts"] == 13 and facts["cells_released"] > 400
