@@ -17,7 +17,10 @@ if not any((Path(folder) / "gallery").is_dir() for folder in accord.__path__):
 REAL = ROOT.parent / "shared" / "data" / "trade"
 """Public figures of the four offices and others. They lie beside the clone where this project is developed, and are not part of it."""
 
-collect_ignore = [] if REAL.is_dir() else ["test_trade_real.py"]
+PAYROLL = ROOT.parent / "shared" / "data" / "payroll"
+"""A city's open payroll; likewise."""
+
+collect_ignore = [*([] if REAL.is_dir() else ["test_trade_real.py"]), *([] if PAYROLL.is_dir() else ["test_pay_gap_real.py"])]
 
 
 @pytest.fixture(scope="session")
