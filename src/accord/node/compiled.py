@@ -25,7 +25,8 @@ from accord.plan.lower import public_layouts
 from accord.plan.nodes import Input, Node
 from accord.plan.place import place, place_all
 from accord.plan.stability import limited, sensitivities
-from accord.release.noise import ColumnNoise, read_noise
+from accord.release.accounting import Loss, loss_of, together
+from accord.release.noise import ColumnNoise, Unit, read_noise
 from accord.release.rule import Rule
 from accord.release.rules import read_rules
 from accord.release.spec import ByColumns, ReleaseSpec
@@ -97,7 +98,7 @@ class Compiled:
         study = self.study
         told = [_told(branch) for branch in self.branches]
         purpose = f"{study.purpose} (code {study.purpose_code})" if study.purpose_code else study.purpose
-        return explain(told, study.catalog, self.profile, study.servers, study.title, purpose)
+        return explain(told, study.catalog, self.profile, study.servers, study.title, purpose, tuple(_composed(self.branches)))
 
     def agreement(self, consortium: Consortium) -> Agreement:
         """What signatures cover."""
@@ -213,11 +214,33 @@ def _branch(draft: _Draft, node: Node) -> Branch:
             recipients=draft.recipients,
             rules=draft.rules,
             noise=draft.noise,
+            losing=_losing(draft),
             judged=(*draft.text.judged, *(name for rule in draft.rules for name in rule.adds)),
             reason=draft.text.reason,
             title=draft.text.title,
         )
     return Branch(draft.text, draft.unplaced, spec, draft.asked, draft.parameters)
+
+
+def _losing(draft: _Draft) -> str:
+    """What the release's noise promises, by the scales that are drawn."""
+    if not draft.noise:
+        return ""
+    asked = read_noise(draft.text.noise)
+    return loss_of(one for _, one in draft.noise).sentence(asked.unit.sentence, asked.delta)
+
+
+def _composed(branches: Sequence[Branch]) -> Iterator[str]:
+    """What several releases of one unit tell a recipient together."""
+    found: dict[tuple[str, Unit], list[Branch]] = {}
+    for branch in branches:
+        for party in branch.spec.parties if branch.text.noise else ():
+            found.setdefault((party, read_noise(branch.text.noise).unit), []).append(branch)
+    for (party, unit), several in found.items():
+        if len(several) > 1:
+            loss: Loss = together(loss_of(noise for _, noise in one.spec.noise) for one in several)
+            names, delta = " and ".join(one.spec.name for one in several), min(read_noise(one.text.noise).delta for one in several)
+            yield f"Of {names} together, as {party} sees them: {loss.sentence(unit.sentence, delta)}"
 
 
 @contextmanager
@@ -242,6 +265,7 @@ def _told(branch: Branch) -> Told:
         rules=tuple(rule.sentence for rule in spec.rules),
         noise=tuple((name, one.sentence) for name, one in spec.noise),
         hidden=read_noise(branch.text.noise).unit.sentence if branch.text.noise else "",
+        losing=spec.losing,
         reason=spec.reason,
         judged=spec.judged,
         notes=(*branch.text.notes, *([ONCE] if branch.text.once else [])),

@@ -29,7 +29,7 @@ class Told:
 
     `node` is its placed plan. Every row goes to all `recipients`; where `by_columns` names columns, only to those of them whom the row
     names there. `rules` are sentences; `reason` says why there are none. `judged` columns are read by rules and not released.
-    `noise` gives a sentence for each noised column, and `hidden` says whose presence it hides.
+    `noise` gives a sentence for each noised column, and `hidden` says whose presence it hides, `losing` how well.
     """
 
     name: str
@@ -44,6 +44,7 @@ class Told:
     plans: int = 1
     noise: tuple[tuple[str, str], ...] = ()
     hidden: str = ""
+    losing: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,16 +88,23 @@ class Explanation:
 
 
 def explain(
-    releases: Sequence[Told], catalog: Catalog, profile: Profile, servers: Sequence[str] = (), title: str = "This study", purpose: str = ""
+    releases: Sequence[Told],
+    catalog: Catalog,
+    profile: Profile,
+    servers: Sequence[str] = (),
+    title: str = "This study",
+    purpose: str = "",
+    composed: Sequence[str] = (),
 ) -> Explanation:
-    """Explains placed plans, each with its release. Costs are foretold by counting the very protocols that will run."""
+    """Explains placed plans, each with its release, and what several of them lose together. Costs are foretold by counting the very
+    protocols that will run."""
     nodes = tuple(one.node for one in releases)
     prices = node_costs(nodes, profile)
     local, secure = _local_steps(nodes, catalog), _secure_steps(nodes, prices)
     total = count(lambda me: execute_all(me, nodes, stand_ins(nodes)), profile)[1] if nodes else FREE
     merged = _merged(releases)
     told = tuple(_release_step(one) for one in merged)
-    learns = _who_learns(merged, catalog, servers)
+    learns = _who_learns(merged, composed, catalog, servers)
     public = _what_is_public(merged, catalog)
     who = f" ({_and(servers)})" if servers else ""
     sections = (
@@ -129,8 +137,9 @@ def _merged(releases: Sequence[Told]) -> tuple[Told, ...]:
 # ---- who learns what
 
 
-def _who_learns(releases: Sequence[Told], catalog: Catalog, servers: Sequence[str]) -> tuple[str, ...]:
+def _who_learns(releases: Sequence[Told], composed: Sequence[str], catalog: Catalog, servers: Sequence[str]) -> tuple[str, ...]:
     lines = [line for one in releases for line in _release_lines(one)]
+    lines += [f"- {one}." for one in composed]
     owners = tuple(dict.fromkeys(owner for info in catalog.tables.values() for owner in info.owners))
     if owners:
         lines.append(f"- Nobody else learns anything of the data of {_and(owners)}: no row of it leaves its owner except as secret shares.")
@@ -155,6 +164,8 @@ def _release_lines(told: Told) -> list[str]:
     lines += [f"  Rule: {rule}; where it fails, a marker says so and no server knows which rows failed." for rule in told.rules]
     if told.noise:
         lines.append(f"  Noise that no server knows hides whether {told.hidden} is among the data; every row is shown, data or not.")
+        if told.losing:
+            lines.append(f"  {told.losing[0].upper()}{told.losing[1:]}.")
     elif not told.rules:
         lines.append(f"  No rule holds anything back{f': {told.reason}' if told.reason else ''}.")
     if told.judged:

@@ -30,7 +30,7 @@ class ReleaseSpec:
     """A release. `recipients` are parties that get every row, or ByColumns. `judged` columns are read by rules and not released.
 
     `noise` makes it a private release: all its columns are public or noised, all rows of its public layout are shown, and no rule looks at
-    a value. Raises Refused where a rule does not apply, nobody would receive anything, or there is no rule, no noise and no written reason.
+    a value; `losing` says what that promises. Raises Refused where a rule does not apply, nobody would receive anything, or there is no rule, no noise and no written reason.
     """
 
     name: str
@@ -41,6 +41,7 @@ class ReleaseSpec:
     reason: str = ""
     title: str = ""
     noise: tuple[tuple[str, ColumnNoise], ...] = ()
+    losing: str = ""
 
     def __post_init__(self) -> None:
         where = f"release {self.name}"
@@ -103,7 +104,8 @@ class ReleaseSpec:
     def sentences(self) -> tuple[str, ...]:
         """What holds values back, for people."""
         rules = tuple(rule.sentence for rule in self.rules)
-        return rules or tuple(f"{name}: {one.sentence}" for name, one in self.noise) or (f"no rule: {self.reason}",)
+        noise = (*(f"{name}: {one.sentence}" for name, one in self.noise), *filter(None, [self.losing]))
+        return rules or noise or (f"no rule: {self.reason}",)
 
     @property
     def _table_rules(self) -> list[TableRule]:
