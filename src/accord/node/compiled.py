@@ -17,8 +17,9 @@ from accord.base.errors import Refused
 from accord.base.limits import PROTOCOL_VERSION
 from accord.frame.sql import to_plan
 from accord.mpc.party import PROFILES, Profile
+from accord.plan.after_noise import Formulas, parted
 from accord.plan.catalog import Catalog
-from accord.plan.document import plan_document
+from accord.plan.document import formula_document, plan_document
 from accord.plan.explain import Explanation, Told, explain
 from accord.plan.facts import tables_of, walk
 from accord.plan.lower import public_layouts
@@ -85,6 +86,7 @@ class Compiled:
                 "release": branch.spec.name,
                 "recipients": list(branch.spec.parties),
                 "rules": list(branch.spec.sentences),
+                **({"formulas": [[name, formula_document(one)] for name, one in branch.spec.formulas]} if branch.spec.formulas else {}),
                 "judged": list(branch.spec.judged),
                 "plan": plan_document(branch.spec.node, self.profile),
             }
@@ -152,6 +154,7 @@ class _Draft:
     recipients: tuple[str, ...] | ByColumns
     parameters: tuple[tuple[str, str], ...] = ()
     noise: tuple[tuple[str, ColumnNoise], ...] = ()
+    formulas: Formulas = ()
     rules: tuple[Rule, ...] = ()
 
     def judged(self, catalog: Catalog) -> _Draft:
@@ -168,10 +171,11 @@ class _Draft:
         if self.parameters:
             raise Refused("noise where each recipient asks its own question", do="ask one question for all, so that one loss covers it")
         noise = read_noise(self.text.noise)
-        bounds = sensitivities(self.unplaced, noise.unit.table, noise.unit.rows_max, catalog)
+        split = parted(self.unplaced)
+        bounds = sensitivities(split.node, noise.unit.table, noise.unit.rows_max, catalog)
         columns = tuple((name, noise.of_column(bound, len(bounds))) for name, bound in bounds.items())
-        unplaced = limited(self.unplaced, noise.unit.table, noise.unit.columns, noise.unit.rows_max)
-        return replace(self, unplaced=unplaced, noise=columns)
+        unplaced = limited(split.node, noise.unit.table, noise.unit.columns, noise.unit.rows_max)
+        return replace(self, unplaced=unplaced, noise=columns, formulas=() if split.is_plain else split.in_order)
 
 
 def _drafts(study: Study, release: ReleaseText, named: Mapping[str, Node]) -> list[_Draft]:
@@ -214,6 +218,7 @@ def _branch(draft: _Draft, node: Node) -> Branch:
             recipients=draft.recipients,
             rules=draft.rules,
             noise=draft.noise,
+            formulas=draft.formulas,
             losing=_losing(draft),
             judged=(*draft.text.judged, *(name for rule in draft.rules for name in rule.adds)),
             reason=draft.text.reason,
@@ -264,6 +269,7 @@ def _told(branch: Branch) -> Told:
         by_columns=spec.recipients.columns if isinstance(spec.recipients, ByColumns) else (),
         rules=tuple(rule.sentence for rule in spec.rules),
         noise=tuple((name, one.sentence) for name, one in spec.noise),
+        made=spec.made,
         hidden=read_noise(branch.text.noise).unit.sentence if branch.text.noise else "",
         losing=spec.losing,
         reason=spec.reason,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -41,9 +42,9 @@ def _step(node: Node) -> dict[str, Any]:
             "columns": [_field(one) for one in node.columns],
         }
     if isinstance(node, Filter):
-        return {"step": name, "predicate": _expression(node.predicate)}
+        return {"step": name, "predicate": expression_document(node.predicate)}
     if isinstance(node, Project):
-        return {"step": name, "columns": [[column, _expression(expression)] for column, expression in node.columns]}
+        return {"step": name, "columns": [[column, expression_document(expression)] for column, expression in node.columns]}
     if isinstance(node, Join):
         return {"step": name, "kind": node.kind, "on": [list(pair) for pair in node.on], **_secret_join(node)}
     if isinstance(node, Aggregate):
@@ -82,13 +83,44 @@ def _field(field: Field) -> list[Any]:
     return [field.name, _type(field.type), field.public]
 
 
-def _expression(expression: Expression) -> list[Any]:
+def expression_document(expression: Expression) -> list[Any]:
+    """An expression as plain lists; a column is its name."""
     if isinstance(expression, ColumnRef):
         return ["column", expression.name]
     if isinstance(expression, Literal):
         return ["constant", _type(expression.type), expression.value]
     assert isinstance(expression, Call)
-    return [expression.function, _type(expression.type), *map(_expression, expression.arguments)]
+    return [expression.function, _type(expression.type), *map(expression_document, expression.arguments)]
+
+
+def formula_document(expression: Expression) -> dict[str, Any]:
+    """An expression with the types of the columns that it reads, which may be shown with wider ones."""
+    return {"of": expression_document(expression), "columns": {one.name: _type(one.type) for one in _columns(expression)}}
+
+
+def read_formula(document: Mapping[str, Any]) -> Expression:
+    """The expression of `formula_document`. Raises KeyError, TypeError or ValueError for what is none."""
+    return _read_expression(document["of"], {name: _read_type(one) for name, one in document["columns"].items()})
+
+
+def _columns(expression: Expression) -> list[ColumnRef]:
+    if isinstance(expression, Call):
+        return [one for argument in expression.arguments for one in _columns(argument)]
+    return [expression] if isinstance(expression, ColumnRef) else []
+
+
+def _read_expression(document: Any, columns: Mapping[str, Type]) -> Expression:
+    what, *rest = document
+    if what == "column":
+        return ColumnRef(columns[rest[0]], rest[0])
+    if what == "constant":
+        return Literal(_read_type(rest[0]), rest[1])
+    return Call(_read_type(rest[0]), what, tuple(_read_expression(one, columns) for one in rest[1:]))
+
+
+def _read_type(document: list[Any]) -> Type:
+    kind, low, high, scale, values, nullable, *bytes_max = document
+    return Type(kind, low, high, scale, tuple(values), nullable, *bytes_max)
 
 
 def _aggregate(call: AggregateCall) -> list[Any]:
@@ -104,4 +136,4 @@ def _window(call: WindowCall) -> list[Any]:
 
 
 def _argument(argument: Expression | None) -> list[Any] | None:
-    return None if argument is None else _expression(argument)
+    return None if argument is None else expression_document(argument)

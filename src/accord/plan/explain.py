@@ -29,7 +29,8 @@ class Told:
 
     `node` is its placed plan. Every row goes to all `recipients`; where `by_columns` names columns, only to those of them whom the row
     names there. `rules` are sentences; `reason` says why there are none. `judged` columns are read by rules and not released.
-    `noise` gives a sentence for each noised column, and `hidden` says whose presence it hides, `losing` how well.
+    `noise` gives a sentence for each noised column, and `hidden` says whose presence it hides, `losing` how well, `made` what
+    recipients compute of it.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Told:
     noise: tuple[tuple[str, str], ...] = ()
     hidden: str = ""
     losing: str = ""
+    made: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _merged(releases: Sequence[Told]) -> tuple[Told, ...]:
     """Plans of one release that differ in nothing but their recipients, as one."""
     merged: dict[tuple[object, ...], Told] = {}
     for one in releases:
-        alike = (one.name, one.title, one.node.fields, one.by_columns, one.rules, one.reason, one.judged, one.notes, one.noise)
+        alike = (one.name, one.title, one.node.fields, one.by_columns, one.rules, one.reason, one.judged, one.notes, one.noise, one.made)
         before = merged.get(alike)
         merged[alike] = replace(before, recipients=before.recipients + one.recipients, plans=before.plans + 1) if before else one
     return tuple(merged.values())
@@ -162,6 +164,7 @@ def _release_lines(told: Told) -> list[str]:
     if told.by_columns:
         lines.append(f"  Each row goes only to those of them whom it names in {_and(told.by_columns)}; the others do not get it.")
     lines += [f"  Rule: {rule}; where it fails, a marker says so and no server knows which rows failed." for rule in told.rules]
+    lines += [f"  The recipient's machine makes of this {one}." for one in told.made]
     if told.noise:
         lines.append(f"  Noise that no server knows hides whether {told.hidden} is among the data; every row is shown, data or not.")
         if told.losing:

@@ -9,10 +9,11 @@ from __future__ import annotations
 from accord.base.errors import Refused
 from accord.base.limits import ROWS_MAX
 from accord.base.names import fresh_name
+from accord.plan.after_noise import is_zero
 from accord.plan.catalog import Catalog
-from accord.plan.expression import Call, ColumnRef, Expression, Literal, WindowCall, columns_of
+from accord.plan.expression import Call, ColumnRef, Expression, WindowCall, columns_of
 from accord.plan.facts import rows_max
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Limit, Node, Project, Public, Scan, Sort, Window
+from accord.plan.nodes import Aggregate, AsOf, Concatenate, Filter, Join, Limit, Node, Project, Public, Scan, Sort, Window
 from accord.plan.rewrite import bottom_up, is_public
 from accord.plan.types import INT, Type
 from accord.plan.typing import call, column, integer
@@ -84,7 +85,10 @@ class _Bounds:
         if place is None:
             raise _unbounded("a JOIN of sums with a table that is not public")
         copies = rows_max(node.inputs[place], frozenset(pair[place] for pair in node.on), self.catalog)
-        return {name: copies * bound for name, bound in self.of_columns(node.inputs[1 - place]).items()}
+        below = self.of_columns(node.inputs[1 - place])
+        if told := [pair[1 - place] for pair in node.on if pair[1 - place] in below]:
+            raise _unbounded(f"a JOIN on {told[0]}, which has noise")
+        return {name: copies * bound for name, bound in below.items()}
 
     # ---- rows
 
@@ -119,7 +123,7 @@ class _Bounds:
 
 def _through(name: str, expression: Expression, below: dict[str, int]) -> int | None:
     """The bound of a computed column: passed on, or with 0 in place of NULL; None where it does not depend on the table."""
-    if isinstance(expression, Call) and expression.function == "coalesce" and _is_zero(expression.arguments[-1]):
+    if isinstance(expression, Call) and expression.function == "coalesce" and is_zero(expression.arguments[-1]):
         expression = expression.arguments[0]
     if isinstance(expression, ColumnRef):
         return below.get(expression.name)
@@ -130,10 +134,6 @@ def _through(name: str, expression: Expression, below: dict[str, int]) -> int | 
             do="release these, and compute after opening",
         )
     return None
-
-
-def _is_zero(expression: Expression) -> bool:
-    return isinstance(expression, Literal) and expression.value == 0
 
 
 def _unbounded(what: str) -> Refused:

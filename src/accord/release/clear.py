@@ -23,14 +23,15 @@ def release_in_clear(spec: ReleaseSpec, columns: Mapping[str, Plain]) -> dict[st
     if not spec.has_public_rows:
         order = np.argsort(status == SUPPRESSED_STATUS, kind="stable")
         status, columns = status[order], {name: one.take(order) for name, one in columns.items()}
-    public = {one.name: PublicColumn.of(one.type, columns[one.name]) for one in spec.node.fields if one.public}
+    public = {one.name: PublicColumn.of(one.type, columns[one.name]) for one in spec.shown_in_clear if one.public}
     tables = {}
     for party in spec.parties:
         chosen = spec.rows_for(party, public, rows)
         layout = Layout.of(spec, party, {name: one.take(chosen) for name, one in public.items()}, len(chosen))
-        given = {one.name: columns[one.name].take(chosen) for one in spec.released}
+        fields = spec.shown_in_clear
+        given = {one.name: columns[one.name].take(chosen) for one in fields}
         told = tuple(f"{one}, left out in the clear" for one in layout.sentences) if spec.noise else layout.sentences
-        tables[party] = ReleasedTable(spec.name, spec.title, party, spec.released, status[chosen], given, told)
+        tables[party] = ReleasedTable(spec.name, spec.title, party, fields, status[chosen], given, told)
     return tables
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from accord.base.errors import OurFault, Refused
+from accord.plan.after_noise import Formulas
+from accord.plan.document import formula_document, read_formula
 from accord.plan.evaluate import Plain
 from accord.plan.nodes import Field
 from accord.plan.secure_table import PublicColumn, bits_shared
@@ -24,7 +26,8 @@ WORD_BYTES = 8
 @dataclass(frozen=True)
 class Layout:
     """`public` holds the public columns by name; `sentences` are the rules or the noise, or why there are none. `faults` are what may have
-    been found broken while computing, each with a bit of its own in the payload."""
+    been found broken while computing, each with a bit of its own in the payload. `formulas` make of this what the
+    recipient sees, where that is something else."""
 
     release: str
     title: str
@@ -35,11 +38,12 @@ class Layout:
     sentences: tuple[str, ...]
     faults: tuple[str, ...] = ()
     noise: Mapping[str, ColumnNoise] = field(default_factory=dict)
+    formulas: Formulas = ()
 
     @staticmethod
     def of(spec: ReleaseSpec, recipient: str, public: Mapping[str, PublicColumn], rows: int, faults: tuple[str, ...] = ()) -> Layout:
         plain = {name: one.plain for name, one in public.items()}
-        return Layout(spec.name, spec.title, recipient, rows, spec.released, plain, spec.sentences, faults, dict(spec.noise))
+        return Layout(spec.name, spec.title, recipient, rows, spec.released, plain, spec.sentences, faults, dict(spec.noise), spec.formulas)
 
     @property
     def payload_bytes(self) -> int:
@@ -64,6 +68,7 @@ class Layout:
             "sentences": list(self.sentences),
             "faults": list(self.faults),
             "noise": {name: one.document() for name, one in self.noise.items()},
+            "formulas": [[name, formula_document(one)] for name, one in self.formulas],
         }
 
     @staticmethod
@@ -81,6 +86,7 @@ class Layout:
                 tuple(document["sentences"]),
                 tuple(document["faults"]),
                 {name: ColumnNoise.read(one) for name, one in document["noise"].items()},
+                tuple((name, read_formula(one)) for name, one in document["formulas"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OurFault) as error:
             raise Refused("this release holds no layout", do="ask the servers for their parts again") from error

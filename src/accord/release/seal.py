@@ -29,6 +29,7 @@ from accord.mpc.bits import bools_from_planes, column_from_planes
 from accord.plan.evaluate import Plain
 from accord.plan.secure_table import bits_shared
 from accord.plan.types import BOOL, TEXT
+from accord.release.formula import finished
 from accord.release.gate import ReleasePart
 from accord.release.layout import STATUS_PLANES, Layout
 from accord.release.table import SUPPRESSED, ReleasedTable, Suppressed
@@ -105,7 +106,7 @@ def open_sealed(blobs: Sequence[bytes], private_key: X25519PrivateKey, study: st
     _require_sound(layout, status, columns)
     commitments = tuple(one.commitment for one in opened)
     facts = (layout.release, layout.title, layout.recipient, layout.fields)
-    return ReleasedTable(*facts, status, columns, layout.sentences, commitments, layout.noise)
+    return finished(ReleasedTable(*facts, status, columns, layout.sentences, commitments, layout.noise), layout.formulas)
 
 
 def require_committed(table: ReleasedTable, commitments: Mapping[int, bytes]) -> None:

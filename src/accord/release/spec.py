@@ -9,9 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from accord.base.errors import Refused
+from accord.plan.after_noise import Formulas
+from accord.plan.expression import ColumnRef
 from accord.plan.lower import all_there, faults_of, rows_of
 from accord.plan.nodes import Field, Filter, Limit, Node, Project, Sort
 from accord.plan.secure_table import PublicColumn
+from accord.plan.steps import expression_text
 from accord.plan.types import CATEGORY, TEXT
 from accord.release.noise import ColumnNoise
 from accord.release.rule import ChangeRule, Rule, TableRule
@@ -30,7 +33,8 @@ class ReleaseSpec:
     """A release. `recipients` are parties that get every row, or ByColumns. `judged` columns are read by rules and not released.
 
     `noise` makes it a private release: all its columns are public or noised, all rows of its public layout are shown, and no rule looks at
-    a value; `losing` says what that promises. Raises Refused where a rule does not apply, nobody would receive anything, or there is no rule, no noise and no written reason.
+    a value; `losing` says what that promises. `formulas`, where there are any, make the columns that recipients see of those that they are given (plan/after_noise.py).
+    Raises Refused where a rule does not apply, nobody would receive anything, or there is no rule, no noise and no written reason.
     """
 
     name: str
@@ -42,6 +46,7 @@ class ReleaseSpec:
     title: str = ""
     noise: tuple[tuple[str, ColumnNoise], ...] = ()
     losing: str = ""
+    formulas: Formulas = ()
 
     def __post_init__(self) -> None:
         where = f"release {self.name}"
@@ -104,7 +109,7 @@ class ReleaseSpec:
     def sentences(self) -> tuple[str, ...]:
         """What holds values back, for people."""
         rules = tuple(rule.sentence for rule in self.rules)
-        noise = (*(f"{name}: {one.sentence}" for name, one in self.noise), *filter(None, [self.losing]))
+        noise = (*(f"{name}: {one.sentence}" for name, one in self.noise), *self.made, *filter(None, [self.losing]))
         return rules or noise or (f"no rule: {self.reason}",)
 
     @property
@@ -123,6 +128,19 @@ class ReleaseSpec:
         for rule in self.changes:
             shown = [rule.changed(one) for one in shown]
         return tuple(replace(one, type=one.type.as_noised()) if one.name in noised else one for one in shown)
+
+    @property
+    def shown_in_clear(self) -> tuple[Field, ...]:
+        """The columns of the question itself, which are computed in the clear at once."""
+        given = {one.name: one for one in self.released}
+        made = (replace(given[one.name], name=name) if isinstance(one, ColumnRef) else Field(name, one.type) for name, one in self.formulas)
+        return tuple(made) or self.released
+
+    @property
+    def made(self) -> tuple[str, ...]:
+        """What recipients compute after opening, for people."""
+        computed = ((name, one) for name, one in self.formulas if not isinstance(one, ColumnRef))
+        return tuple(f"{name}: computed after opening as {expression_text(one)}, within the range of {name}" for name, one in computed)
 
     @property
     def has_public_rows(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +22,7 @@ EPOCH = date(1970, 1, 1)
 ABSENT, SUPPRESSED_STATUS, RELEASED = 0, 1, 2
 ROWS_SHOWN_MAX = 60
 EXACT = "exact"
+ENDS = ("_low", "_high")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,8 @@ class ReleasedTable:
 
     `status` is 0, 1 or 2 for each row: absent, suppressed, released. `columns` hold integer forms and NULLs; of rows that are not
     released, only public columns mean anything. `commitments` are those of the three parts, by server (see seal); none where the
-    table was computed in the clear. `noise`: which columns have noise on them, and how much.
+    table was computed in the clear. `noise`: which columns have noise on them, and how much. `intervals`: of columns that were computed
+    from noised ones, the ends within which the truth lies (NULL where the value is); `basis` is the table of those that they came from.
     """
 
     name: str
@@ -53,14 +55,33 @@ class ReleasedTable:
     sentences: tuple[str, ...]
     commitments: tuple[bytes, ...] = ()
     noise: Mapping[str, ColumnNoise] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[Plain, Plain]] = field(default_factory=dict)
+    basis: ReleasedTable | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Rows that are there, by column name: int, Decimal, date, text or bool; None for NULL; SUPPRESSED."""
+        return self._rows_of(self.fields)
+
+    def rows_with_intervals(self) -> list[dict[str, Any]]:
+        """The same, with the ends of its interval behind each computed column: `x_low` and `x_high` of x."""
+        return self._rows_of(self._fields_with_intervals())
+
+    def _rows_of(self, fields: Sequence[Field]) -> list[dict[str, Any]]:
         there = np.flatnonzero(self.status != ABSENT)
         shown = self.status[there] == RELEASED
-        columns = [_values(one, self.columns[one.name].take(there), shown) for one in self.fields]
-        names = [one.name for one in self.fields]
+        every = {
+            **self.columns,
+            **{f"{name}{end}": one for name, ends in self.intervals.items() for end, one in zip(ENDS, ends, strict=True)},
+        }
+        columns = [_values(one, every[one.name].take(there), shown) for one in fields]
+        names = [one.name for one in fields]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def _fields_with_intervals(self) -> list[Field]:
+        return [each for one in self.fields for each in (one, *(replace(one, name=f"{one.name}{end}") for end in self._ends(one)))]
+
+    def _ends(self, one: Field) -> tuple[str, ...]:
+        return ENDS if one.name in self.intervals else ()
 
     @property
     def error_bounds(self) -> dict[str, str]:
@@ -68,6 +89,8 @@ class ReleasedTable:
         return {one.name: self._bound(one) for one in self.fields}
 
     def _bound(self, one: Field) -> str:
+        if one.name in self.intervals:
+            return "within the interval beside it in at least 95 of 100 cases (noise)"
         if one.name not in self.noise:
             return EXACT
         return f"±{Decimal(self.noise[one.name].half_width()).scaleb(-one.type.scale):f} in 95 of 100 cases (noise)"
@@ -79,11 +102,12 @@ class ReleasedTable:
 
     def __str__(self) -> str:
         """The table as aligned text, at most 60 rows of it, and what was suppressed by which rule."""
-        rows = self.rows()
-        names = [one.name for one in self.fields]
+        rows = self.rows_with_intervals()
+        fields = self._fields_with_intervals()
+        names = [one.name for one in fields]
         lines = [names, *([_printable(_text(row[name])) for name in names] for row in rows[:ROWS_SHOWN_MAX])]
         widths = [max(len(line[at]) for line in lines) for at in range(len(names))]
-        right = [one.type.kind not in (CATEGORY, TEXT) for one in self.fields]
+        right = [one.type.kind not in (CATEGORY, TEXT) for one in fields]
         table = [
             "  ".join(_aligned(cell, width, end) for cell, width, end in zip(line, widths, right, strict=True)).rstrip() for line in lines
         ]
@@ -104,8 +128,8 @@ class ReleasedTable:
         """Write every row that is there: an empty field for NULL, the word `suppressed` for what was held back."""
         with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
-            writer.writerow([one.name for one in self.fields])
-            writer.writerows(["" if value is None else _text(value) for value in row.values()] for row in self.rows())
+            writer.writerow([one.name for one in self._fields_with_intervals()])
+            writer.writerows(["" if value is None else _text(value) for value in row.values()] for row in self.rows_with_intervals())
 
 
 def _values(field: Field, column: Plain, shown: NDArray[np.bool_]) -> list[Any]:
