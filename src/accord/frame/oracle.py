@@ -21,6 +21,7 @@ from accord.frame.sql import parse, tree_to_plan
 from accord.plan.catalog import Catalog
 from accord.plan.evaluate import Plain
 from accord.plan.interpret import Table
+from accord.plan.local_sql import local_sql
 from accord.plan.nodes import Field, Node
 from accord.plan.types import Type
 
@@ -53,6 +54,13 @@ def run_clear(
         return answered(connection, sql, catalog, plans, parameters)
 
 
+def run_planned(plan: Node, catalog: Catalog, pooled: Pooled) -> Table:
+    """As `run_clear`, of a plan that is not placed: a question with what rules added to it, which no SQL of a study says."""
+    with connect() as connection:
+        load_pooled(connection, catalog, pooled)
+        return _encoded(connection, local_sql(plan), plan)
+
+
 def load_pooled(connection: DuckDBPyConnection, catalog: Catalog, pooled: Pooled) -> None:
     """Makes every declared table, with the rows of all owners."""
     for name in catalog.tables:
@@ -71,7 +79,12 @@ def answered(
     """The rows of the query over tables that stand in the connection; `named` are the plans of earlier steps, which stand there too."""
     text = sql if isinstance(sql, str) else ""
     plan, tree = tree_to_plan(parse(sql) if isinstance(sql, str) else sql, catalog, named, parameters, text)
-    relation = encode(connection, "clear", exact_sql(tree, parameters or {}), tuple(map(local_field, plan.fields)))
+    return _encoded(connection, exact_sql(tree, parameters or {}), plan)
+
+
+def _encoded(connection: DuckDBPyConnection, sql: str, plan: Node) -> Table:
+    """What the SQL gives, in the types of the plan."""
+    relation = encode(connection, "clear", sql, tuple(map(local_field, plan.fields)))
     return Table({one.name: Plain(relation.values[one.name], relation.nulls[one.name]) for one in plan.fields}, relation.rows)
 
 

@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 from pathlib import Path
 
-from accord.frame.oracle import run_clear
+from accord.frame.oracle import run_clear, run_planned
 from accord.node.compiled import Compiled
 from accord.node.folder import StudyFolder
 from accord.node.owner import owned_tables
@@ -29,7 +29,10 @@ def run_in_clear(folder: StudyFolder, compiled: Compiled) -> dict[str, dict[str,
     }
     tables: dict[str, dict[str, ReleasedTable]] = {party: {} for party in study.recipients}
     for branch in compiled.branches:
-        rows = run_clear(branch.text.sql, study.catalog, pooled, study.queries, dict(branch.parameters))
+        if any(rule.adds for rule in branch.spec.rules):
+            rows = run_planned(branch.unplaced, study.catalog, pooled)
+        else:
+            rows = run_clear(branch.text.sql, study.catalog, pooled, study.queries, dict(branch.parameters))
         for party, table in release_in_clear(branch.spec, rows.columns).items():
             tables[party][branch.spec.name] = table
     return tables

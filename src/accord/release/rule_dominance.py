@@ -22,7 +22,7 @@ RANKS_MAX = 8
 @dataclass(frozen=True)
 class ContributionRule(RowRule):
     """A rule about the largest contributions to a sum. What a column of the question sums up are contributions: its rows, or with `unit`
-    (a column of theirs) all rows of one unit together. Contributions that may be negative count by their size, as in tau-Argus."""
+    (a column of theirs) all rows of one unit together. Contributions that may be negative count by their size, in the total too."""
 
     column: str
     unit: str = field(default="", kw_only=True)

@@ -12,7 +12,17 @@ from accord.release.rule_alone import NeverAlone
 from accord.release.rule_counts import MinimumContributors, MinimumCount, ZeroAndFull
 from accord.release.rule_dominance import Dominance, PPercent
 
-RULES: dict[str, type[Rule]] = {one.name: one for one in (MinimumCount, MinimumContributors, ZeroAndFull, NeverAlone, Dominance, PPercent)}
+RULES: dict[str, type[Rule]] = {
+    one.name: one
+    for one in (
+        MinimumCount,
+        MinimumContributors,
+        ZeroAndFull,
+        Dominance,
+        PPercent,
+        NeverAlone,
+    )
+}
 
 _KINDS: dict[str, tuple[type, str]] = {"str": (str, "a column"), "int": (int, "a number"), "tuple[str, ...]": (list, "columns")}
 """What a study may write for a parameter, by its annotation."""
