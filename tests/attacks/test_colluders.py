@@ -23,7 +23,7 @@ def others_wages(rows, own):
 
 
 def test_one_of_two_contributors_does_not_get_the_others_sum(register):
-    """North and South alone have judges in Elm, and North subtracts its own from the sum; a minimum of three contributing offices stops it."""
+    """North and South alone have judges in Elm, and North subtracts its own; a minimum of three contributing offices stops it."""
     register = register.with_rows(*ELM)
     own, others = register.where(office="north", town="elm", job="judge"), register.where(office="south", town="elm", job="judge")
     assert others_wages(register.ask(SQL, recipient="north"), own) is None

@@ -18,7 +18,7 @@ WEAK = 'rules = [{ rule = "minimum_count", column = "n", minimum = 10 }]'
 
 
 def predicted(row):
-    """The attacker: solves wage = a + b · dummy by least squares from the sums and predicts for the dummy 1; None where nothing is shown."""
+    """The attacker: solves wage = a + b · dummy by least squares and predicts for the dummy 1; None where nothing is shown."""
     if is_held_back(row):
         return None
     n, wages, dummies, products = (row[name] for name in ("n", "wages", "dummies", "products"))
