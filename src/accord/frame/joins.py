@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -13,15 +13,17 @@ from accord.base.names import fresh_name
 from accord.frame.as_of import DO, FLIPPED, TIMES, Sides, as_of_join
 from accord.frame.expressions import Expressions
 from accord.frame.places import at
+from accord.frame.ranges import Conditions, Ranged, ranged
 from accord.frame.scopes import conjuncts, subqueries_of, tables_read
 from accord.plan.expression import ColumnRef, Expression, columns_of
 from accord.plan.facts import rows_max
-from accord.plan.nodes import Concatenate, Filter, Join, Node, Project
+from accord.plan.nodes import Between, Concatenate, Filter, Join, Node, Project
 from accord.plan.typing import call, column, null, same_form
 
 if TYPE_CHECKING:
     from accord.frame.query import Query
 
+Pairs = tuple[tuple[str, str], ...]
 _HINT = re.compile(r"\+\s*rows_max\(\s*(\d+)\s*\)\s*")
 JOINS_ACCEPTED = "inner, left, right, full, cross, semi, anti and as-of"
 
@@ -137,7 +139,10 @@ class From:
         found = []
         for left in range(len(pool)):
             for right in range(left + 1, len(pool)):
-                if used := [one for one in given if self._equates(one, pool[left], pool[right])]:
+                used = [one for one in given if self._equates(one, pool[left], pool[right])]
+                if hint or rows_hint(self.tree):
+                    used += [one for one in given if self._limits(one, pool[left], pool[right])]
+                if used:
                     joined = self._combined(pool[left], pool[right], "inner", used, hint)
                     found.append((self._rows(joined), self._rows(pool[left]) + self._rows(pool[right]), left, right, joined, used))
         if not found:
@@ -155,6 +160,14 @@ class From:
             return False
         sides = [tables_read(one, self.tree) for one in (node.this, node.expression)]
         return all(sides) and any(sides[0] <= a.tables and sides[1] <= b.tables for a, b in ((left, right), (right, left)))
+
+    def _limits(self, node: exp.Expr, left: Source, right: Source) -> bool:
+        """Whether a condition compares something of both sources, and of no other."""
+        read = tables_read(node, self.tree)
+        is_limit = type(node) in TIMES or isinstance(node, exp.Between)
+        return (
+            is_limit and not subqueries_of(node) and bool(read & left.tables and read & right.tables) and read <= left.tables | right.tables
+        )
 
     # ---- one join
 
@@ -184,9 +197,11 @@ class From:
         if len(times) != 1:
             raise Refused(f"an ASOF JOIN with {len(times)} comparisons of times", rule="equalities, and one comparison of times", do=DO)
         function, pair = times[0]
-        lefts, rights, on = with_columns(left.node, right.node, [*pairs, pair])
-        joined = as_of_join(Sides(lefts, rights, on[:-1], on[-1], function), "left" if kind == "left" else "inner", self.query.catalog)
-        return _source_of(joined, left, right, {second: first for first, second in on[:-1]})
+        lefts, rights, on = with_columns(left.node, right.node, pairs)
+        lefts, (ours,) = named(lefts, [pair[0]], rights)
+        rights, (theirs,) = named(rights, [pair[1]], lefts)
+        joined = as_of_join(Sides(lefts, rights, on, (ours, theirs), function), "left" if kind == "left" else "inner", self.query.catalog)
+        return _source_of(joined, left, right, {second: first for first, second in on})
 
     def _combined(self, kept: Source, other: Source, kind: str, given: list[exp.Expr], hint: int) -> Source:
         """The join of two sources; of an outer join `kept` is the side whose rows all stay."""
@@ -201,20 +216,52 @@ class From:
                 pairs.append(equal)
             else:
                 rest.append((node, both.condition(node)))
+        left, right, on = with_columns(kept.node, other.node, pairs)
+        wants_range = kind in ("semi", "anti") or (kind in ("inner", "left") and self._bound(left, right, on, hint) > 0)
+        if wants_range and (found := ranged(rest, both, (kept.names, other.names))):
+            return self._in_range(kept, other, (left, right, kind, on), found, hint)
         if kind == "inner":
-            left, right, on = with_columns(kept.node, other.node, pairs)
             joined: Node = self._join(left, right, "inner" if on else "cross", on, hint)
-            for _, condition in rest:
-                joined = Filter(joined, condition)
-            return _source_of(joined, kept, other, {second: first for first, second in on})
+            return _source_of(_filtered(joined, rest), kept, other, {second: first for first, second in on})
         return self._one_sided(kept, other, kind, pairs, rest, hint)
 
-    def _join(self, left: Node, right: Node, kind: str, on: tuple[tuple[str, str], ...], hint: int) -> Join:
+    def _join(self, left: Node, right: Node, kind: str, on: Pairs, hint: int) -> Join:
         """With the declared bound on its rows, where neither side's are unique."""
-        hint = hint or rows_hint(self.tree)
+        return Join(left, right, kind, on, rows_max=self._bound(left, right, on, hint) if on else 0)
+
+    def _bound(self, left: Node, right: Node, on: Pairs, hint: int) -> int:
+        """The declared bound on a join's rows; 0 where one side's rows are unique, or none is declared."""
         sides = ((left, frozenset(a for a, _ in on)), (right, frozenset(b for _, b in on)))
         several = all(rows_max(side, keys, self.query.catalog) > 1 for side, keys in sides)
-        return Join(left, right, kind, on, rows_max=hint if on and several else 0)
+        return (hint or rows_hint(self.tree)) if several else 0
+
+    def _in_range(self, kept: Source, other: Source, sides: tuple[Node, Node, str, Pairs], found: Ranged, hint: int) -> Source:
+        """The join of points with the ranges that they lie in."""
+        left, right, kind, on = sides
+        if kind != "inner":
+            right, found = self._decided(right, kept, other, found)
+        bound = 0 if kind in ("semi", "anti") else self._bound(left, right, on, hint)
+        ours, theirs = ([found.point], [found.start, found.end]) if found.is_left else ([found.start, found.end], [found.point])
+        left, lefts = named(left, ours, right)
+        right, rights = named(right, theirs, left)
+        (point,), (start, end) = (lefts, rights) if found.is_left else (rights, lefts)
+        joined = Join(left, right, kind, on, rows_max=bound, match=Between(point, start, end, found.is_left, found.closed))
+        if joined.is_choice:
+            return Source(joined, kept.columns, kept.equated)
+        return _source_of(_filtered(joined, found.rest), kept, other, {second: first for first, second in on})
+
+    def _decided(self, right: Node, kept: Source, other: Source, found: Ranged) -> tuple[Node, Ranged]:
+        """Of an outer join the right side under the conditions on it; a kept row under whose conditions it meets nothing has no time."""
+        for node, condition in found.rest:
+            if columns_of(condition) <= other.names:
+                right = Filter(right, condition)
+            elif not columns_of(condition) <= kept.names:
+                raise self._between_both(node)
+            elif found.is_left:
+                found = replace(found, point=call("case", condition, found.point, null()))
+            else:
+                found = replace(found, start=call("case", condition, found.start, null()))
+        return right, replace(found, rest=[])
 
     def _one_sided(
         self,
@@ -282,6 +329,12 @@ def _without(given: list[exp.Expr], used: list[exp.Expr]) -> None:
     given[:] = [one for one in given if all(one is not other for other in used)]
 
 
+def _filtered(node: Node, conditions: Conditions) -> Node:
+    for _, condition in conditions:
+        node = Filter(node, condition)
+    return node
+
+
 def _full(met: Join, left: Node, right: Node) -> Node:
     """A full join: the left one, and the right rows that meet nothing."""
     alone = Join(right, left, "anti", tuple((b, a) for a, b in met.on))
@@ -340,6 +393,14 @@ def with_columns(left: Node, right: Node, pairs: list[tuple[Expression, Expressi
         names.append([known.get(id(pair[place])) or _name(pair[place]) for pair in pairs])
         sides.append(Project(node, (*((one.name, column(one)) for one in node.fields), *computed)) if computed else node)
     return sides[0], sides[1], tuple(dict.fromkeys(zip(*names, strict=True)))
+
+
+def named(node: Node, expressions: list[Expression], other: Node) -> tuple[Node, list[str]]:
+    """The table with a column for each expression, and their names, which the other table does not have."""
+    taken = {one.name for side in (node, other) for one in side.fields}
+    names = [one.name if isinstance(one, ColumnRef) else _fresh("on", taken) for one in expressions]
+    computed = [(name, one) for name, one in zip(names, expressions, strict=True) if not isinstance(one, ColumnRef)]
+    return Project(node, (*((one.name, column(one)) for one in node.fields), *computed)) if computed else node, names
 
 
 def _source_of(joined: Node, kept: Source, other: Source, equated: dict[str, str]) -> Source:

@@ -199,8 +199,8 @@ async def count_ranges(
     steps = _in_places(merged.places, zeros_like(flags, key.rows), flags, -flags)
     (arranged,) = cast(list[Any], await gather(me.step("open"), merged.by, [steps]))
     (open_,) = cast(list[Any], await apply(me.step("points"), merged.by, [running_sums(arranged)]))
-    (counts,) = await keep(me.step("valid"), valid, [open_[merged.places[0]]])
-    return counts
+    counts: list[Share] = await keep(me.step("valid"), valid, [open_[merged.places[0]]])
+    return counts[0]
 
 
 def join_between_cost(

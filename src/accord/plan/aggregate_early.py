@@ -45,7 +45,8 @@ def _down_to_join(node: Node) -> tuple[list[Expression], Join | None]:
         elif not (isinstance(node, Project) and all(isinstance(one, ColumnRef) and one.name == name for name, one in node.columns)):
             break
         node = node.input
-    return conditions, node if isinstance(node, Join) and node.kind == "inner" and not node.rows_max else None
+    is_plain = isinstance(node, Join) and node.kind == "inner" and not (node.rows_max or node.match)
+    return conditions, node if isinstance(node, Join) and is_plain else None
 
 
 def _applies(node: Aggregate, above: list[Expression], join: Join, at: int, catalog: Catalog) -> bool:

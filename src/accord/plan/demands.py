@@ -5,11 +5,12 @@ from __future__ import annotations
 from accord.base.errors import OurFault, Refused
 from accord.mpc.lookup import INDEX_BITS_MAX
 from accord.plan.largest import values_of
-from accord.plan.nodes import Aggregate, Join, Node, Sort, Window
+from accord.plan.nodes import Aggregate, AsOf, Between, Join, Node, Sort, Window
 from accord.plan.share import unbounded
 from accord.plan.types import CATEGORY, TEXT, Type
 
 LOWERED_JOINS = ("inner", "left", "cross", "semi", "anti")
+MATCHED_JOINS = {Between: ("inner", "left", "semi", "anti"), AsOf: ("inner", "left")}
 FRAME_ROWS_MAX = 64
 """Rows of a moving frame of which a least or greatest value is found by comparing them one by one."""
 
@@ -34,7 +35,10 @@ def _require_kind(node: Join) -> None:
     if node.kind not in LOWERED_JOINS:
         do = "turn a right join round; write a full one as a left join and the rows of the right that meet none"
         raise Refused(f"a {node.kind} join on shares", rule=", ".join(LOWERED_JOINS), do=do)
-    for left, right in node.on:
+    if node.match and node.kind not in MATCHED_JOINS[type(node.match)]:
+        raise OurFault(f"a {node.kind} join on {node.match.text}", do="write it as an inner join")
+    matched = [(a, b) for a in node.match.names[0] for b in node.match.names[1]] if node.match else []
+    for left, right in (*node.on, *matched):
         a, b = node.left.field(left).type, node.right.field(right).type
         if a.values != b.values or a.scale != b.scale:
             raise OurFault(f"a join of {left} with {right}, which are not in one form")
@@ -44,9 +48,8 @@ def _require_bound(node: Join) -> None:
     """A join on secret columns in which several rows of both sides may agree needs room that does not depend on the data."""
     if not unbounded(node):
         return
-    on = " and ".join(f"{left} = {right}" for left, right in node.on)
     raise Refused(
-        f"a JOIN on {on}, which is secret, where several rows of either side may agree",
+        f"a JOIN on {node.agreement}, which is secret, where several rows of either side may agree",
         rule="how many rows meet is secret, so that their number needs a bound",
         do="make one side unique with GROUP BY in a subquery, declare the columns unique, or bound the rows: JOIN /*+ rows_max(1000) */",
     )

@@ -7,7 +7,7 @@ from math import prod
 from accord.plan.catalog import Catalog
 from accord.plan.expression import ColumnRef, columns_of
 from accord.plan.facts import rows_max
-from accord.plan.nodes import Aggregate, Filter, Join, Limit, Local, Node, Project, Sort, Window
+from accord.plan.nodes import Aggregate, AsOf, Filter, Join, Limit, Local, Node, Project, Sort, Window
 from accord.plan.types import TEXT
 
 Names = frozenset[str]
@@ -63,8 +63,11 @@ def _of_join(node: Join, names: Names, catalog: Catalog) -> Names:
         if node.kind != "left":
             met |= known & rights
             known |= frozenset(left for left, right in node.on if right in known)
-        if node.kind != "left" or len(met) == len(node.on):
+        decided = all(left in known for left, _ in node.on) and (node.match is None or node.match.names[0] <= known)
+        if node.kind != "left" or decided:
             known |= determined(node.right, met, catalog)
+        if isinstance(node.match, AsOf) and decided:
+            known |= rights
     return known
 
 

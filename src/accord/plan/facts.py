@@ -11,7 +11,7 @@ from typing import Any
 from accord.base.errors import OurFault
 from accord.plan.catalog import Catalog, TableInfo
 from accord.plan.expression import Call, ColumnRef, Expression, Literal
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Local, Node, Project, Public, Scan, Several, Sort
+from accord.plan.nodes import Aggregate, AsOf, Concatenate, Filter, Input, Join, Limit, Local, Node, Project, Public, Scan, Several, Sort
 from accord.plan.types import CATEGORY, DECIMAL
 from accord.plan.typing import domain
 
@@ -193,6 +193,8 @@ def _join_rows(node: Join, keys: Keys, catalog: Catalog, owner: str | None) -> i
     from_right = (keys & rights) | {right for left, right in node.on if left in keys and node.kind in ("inner", "left")}
     each_left = rows_max(node.left, from_left, catalog, owner)
     matches = rows_max(node.right, from_right | {right for _, right in node.on}, catalog, owner)
+    if isinstance(node.match, AsOf):
+        matches = min(matches, 1)
     if node.kind not in ("inner", "cross", "left"):
         return each_left * max(matches, 1) + rows_max(node.right, keys & rights, catalog, owner)
     each_right = rows_max(node.right, from_right, catalog, owner)

@@ -7,5 +7,4 @@ from accord.plan.nodes import Join
 
 def too_many_rows(join: Join) -> str:
     """More rows than the declared bound of a join in which neither side's keys are unique."""
-    on = " and ".join(f"{left} = {right}" for left, right in join.on)
-    return f"the join on {on} has more than the {join.rows_max} rows that the study declares for it"
+    return f"the join on {join.agreement} has more than the {join.rows_max} rows that the study declares for it"

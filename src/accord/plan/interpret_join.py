@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from accord.base.errors import Refused
 from accord.plan.evaluate import Plain
 from accord.plan.faults import too_many_rows
+from accord.plan.interpret_range import matched
 from accord.plan.nodes import Join, Node
 from accord.plan.plain_table import Rows, Table, numbered, padded
 from accord.plan.types import Type
@@ -21,8 +22,10 @@ def join(node: Join, left: Table, right: Table) -> Table:
     keys = _keys(node, left, right)
     if node.is_choice:
         meets = np.isin(keys[0], keys[1]) & (keys[0] >= 0)
+        if node.match:
+            meets = np.isin(np.arange(left.rows), matched(node.match, keys, left.columns, right.columns)[0])
         return left.take(np.flatnonzero(meets == (node.kind == "semi")))
-    firsts, seconds = _pairs(*keys)
+    firsts, seconds = matched(node.match, keys, left.columns, right.columns) if node.match else _pairs(*keys)
     if 0 < node.rows_max < len(firsts) and not (node.is_public or node.unique):
         raise Refused(too_many_rows(node))
     if node.kind in ("left", "full"):

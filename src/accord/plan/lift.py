@@ -10,7 +10,7 @@ from accord.plan.catalog import Catalog
 from accord.plan.expression import AggregateCall, ColumnRef, columns_of
 from accord.plan.facts import grid_keys, has_domain, owner_columns, owners_of, rows_max, table_info, with_inputs
 from accord.plan.largest import LARGEST, in_parts
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Limit, Local, Node, Project, Scan, Sort, Window
+from accord.plan.nodes import Aggregate, AsOf, Concatenate, Filter, Join, Limit, Local, Node, Project, Scan, Sort, Window
 from accord.plan.rewrite import bottom_up, is_public
 from accord.plan.share import GRID_ROWS_FREE, GRID_ROWS_PER_ROW
 from accord.plan.typing import domain
@@ -106,14 +106,15 @@ def _join(node: Join, catalog: Catalog) -> Node:
     left, right = node.left, node.right
     if isinstance(left, Local) and isinstance(right, Local) and _same_owner(node, left.input, right.input, catalog):
         return Local(replace(node, left=left.input, right=right.input))
-    needs_left = isinstance(left, Local) and _needs_owner(left.input, [name for name, _ in node.on], catalog)
+    needs_left = isinstance(left, Local) and (bool(node.match) or _needs_owner(left.input, [name for name, _ in node.on], catalog))
     if isinstance(left, Local) and is_public(right) and node.kind in _KEEPS_LEFT and needs_left:
         return Local(replace(node, left=left.input))
     if (
         isinstance(right, Local)
         and is_public(left)
         and node.kind in ("inner", "cross")
-        and _needs_owner(right.input, [name for _, name in node.on], catalog)
+        and not isinstance(node.match, AsOf)
+        and (node.match or _needs_owner(right.input, [name for _, name in node.on], catalog))
     ):
         return Local(replace(node, right=right.input))
     return node
@@ -125,7 +126,7 @@ def _looked_up(node: Project, join: Join, catalog: Catalog) -> Join | None:
     It stays with the servers where a value that is public would become secret: one that is passed on, or follows from keys alone.
     """
     place = next((at for at, side in enumerate(join.inputs) if isinstance(side, Local) and is_public(join.inputs[1 - at])), None)
-    if place is None or (join.kind == "left" and place == 1):
+    if place is None or join.match or (join.kind == "left" and place == 1):
         return None
     local, other = join.inputs[place], join.inputs[1 - place]
     at_owner = replace(join, left=local.inputs[0]) if place == 0 else replace(join, right=local.inputs[0])

@@ -10,7 +10,7 @@ from sqlglot import exp
 from accord.base.names import fresh_name
 from accord.plan.expression import ColumnRef, columns_of
 from accord.plan.local_expression import aggregated, in_order, windowed, written
-from accord.plan.nodes import Aggregate, Concatenate, Field, Filter, Join, Limit, Node, Project, Public, Scan, Sort, Window
+from accord.plan.nodes import Aggregate, AsOf, Between, Concatenate, Field, Filter, Join, Limit, Node, Project, Public, Scan, Sort, Window
 
 
 def local_sql(node: Node) -> str:
@@ -90,19 +90,20 @@ class _Writer:
     def join(self, node: Join) -> _Draft:
         if node.is_choice:
             return self._chosen(node)
-        left = self._simple(self._draft(node.left), node.left, frozenset(name for name, _ in node.on))
+        left = self._simple(self._draft(node.left), node.left, node.compared[0])
         if node.kind in ("right", "full") and not left.is_bare:
             left = self._closed(left, node.left)
         right = self._draft(node.right)
         if not right.is_bare:
             right = self._closed(right, node.right)
-        joined = exp.Join(this=right.source, on=_agree(node, left, right), **_KINDS[node.kind])
+        method = {"method": "ASOF"} if isinstance(node.match, AsOf) else {}
+        joined = exp.Join(this=right.source, on=_agree(node, left, right), **_KINDS[node.kind], **method)
         return _Draft(left.source, left.columns | right.columns, [*left.joins, joined], left.where)
 
     def _chosen(self, node: Join) -> _Draft:
         """A semi join as EXISTS, an anti join as NOT EXISTS."""
-        left = self._simple(self._draft(node.left), node.left, frozenset(name for name, _ in node.on))
-        right = self._simple(self._draft(node.right), node.right, frozenset(name for _, name in node.on))
+        left = self._simple(self._draft(node.left), node.left, node.compared[0])
+        right = self._simple(self._draft(node.right), node.right, node.compared[1])
         on = _agree(node, left, right)
         meets = _Draft(right.source, {"": exp.Literal.number(1)}, right.joins, [*right.where, *([on] if on else [])])
         exists: exp.Expr = exp.Exists(this=self._open_select(meets, ()))
@@ -174,8 +175,25 @@ _KINDS: dict[str, dict[str, str]] = {
 def _agree(node: Join, left: _Draft, right: _Draft) -> exp.Expr | None:
     """That a left and a right row agree on the join's columns."""
     kind = exp.NullSafeEQ if node.nulls_agree else exp.EQ
-    on = [kind(this=left.columns[a].copy(), expression=right.columns[b].copy()) for a, b in node.on]
+    on: list[exp.Expr] = [kind(this=left.columns[a].copy(), expression=right.columns[b].copy()) for a, b in node.on]
+    on += _matching(node.match, left.columns, right.columns) if node.match else []
     return exp.and_(*on) if on else None
+
+
+def _matching(match: Between | AsOf, left: dict[str, exp.Expr], right: dict[str, exp.Expr]) -> list[exp.Expr]:
+    """The comparisons that say what else has to hold."""
+    if isinstance(match, AsOf):
+        return [_COMPARED[match.function](this=left[match.left].copy(), expression=right[match.right].copy())]
+    points, ranges = (left, right) if match.is_left else (right, left)
+    after, before = (_COMPARED["ge" if match.closed[0] else "gt"], _COMPARED["le" if match.closed[1] else "lt"])
+    point = points[match.point]
+    return [
+        after(this=point.copy(), expression=ranges[match.start].copy()),
+        before(this=point.copy(), expression=ranges[match.end].copy()),
+    ]
+
+
+_COMPARED: dict[str, type[exp.Expr]] = {"ge": exp.GTE, "gt": exp.GT, "le": exp.LTE, "lt": exp.LT}
 
 
 def _named(node: exp.Expr, name: str) -> exp.Expr:

@@ -31,6 +31,7 @@ from accord.plan.secure_group import aggregate_secretly
 from accord.plan.secure_join import join
 from accord.plan.secure_match import join_secretly
 from accord.plan.secure_order import limit, sort_secretly
+from accord.plan.secure_range import join_by_time
 from accord.plan.secure_rows import concatenated
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable, from_input, input_parts
 from accord.plan.secure_window import window_secretly
@@ -163,7 +164,8 @@ async def _concatenate(me: Party, node: Concatenate, *tables: SecureTable) -> Se
 
 
 async def _join(me: Party, node: Join, left: SecureTable, right: SecureTable) -> SecureTable:
-    return await (join if node.is_public else join_secretly)(me, node, left, right)
+    how = join_by_time if node.match else join if node.is_public else join_secretly
+    return await how(me, node, left, right)
 
 
 async def _aggregate(me: Party, node: Aggregate, table: SecureTable) -> SecureTable:

@@ -15,6 +15,8 @@ from accord.base.limits import DOMAIN_CELLS_MAX, PUBLIC_ROWS_MAX, ROWS_MAX
 from accord.plan.expression import AggregateCall, Expression, WindowCall, columns_of
 from accord.plan.types import Type, hull
 
+Names = frozenset[str]
+
 
 @dataclass(frozen=True)
 class Field:
@@ -131,6 +133,58 @@ JOINS = ("inner", "left", "right", "full", "cross", "semi", "anti")
 
 
 @dataclass(frozen=True)
+class Between:
+    """That a point of one side lies in a range of the other. `is_left`: the point is the left side's, start and end the right one's.
+
+    `closed`: whether the start, and the end, is part of the range. A range that ends before it starts has no point.
+    """
+
+    point: str
+    start: str
+    end: str
+    is_left: bool
+    closed: tuple[bool, bool] = (True, True)
+
+    @property
+    def names(self) -> tuple[Names, Names]:
+        """The columns that it reads of each side."""
+        sides = frozenset({self.point}), frozenset({self.start, self.end})
+        return sides if self.is_left else sides[::-1]
+
+    @property
+    def text(self) -> str:
+        low, high = ("<=" if one else "<" for one in self.closed)
+        return f"{self.start} {low} {self.point} {high} {self.end}"
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """That of the right rows which agree with a left one it meets only the nearest in time.
+
+    `function` says how the left time compares with the right one: "ge" and "gt" for the last that is not later, that is earlier; "le" and
+    "lt" for the first that is not earlier, that is later. No two right rows that agree have one time.
+    """
+
+    left: str
+    right: str
+    function: str
+
+    @property
+    def names(self) -> tuple[Names, Names]:
+        """The columns that it reads of each side."""
+        return frozenset({self.left}), frozenset({self.right})
+
+    @property
+    def is_backward(self) -> bool:
+        return self.function in ("ge", "gt")
+
+    @property
+    def text(self) -> str:
+        sign = {"ge": "<=", "gt": "<", "le": ">=", "lt": ">"}[self.function]
+        return f"the {'last' if self.is_backward else 'first'} {self.right} {sign} {self.left}"
+
+
+@dataclass(frozen=True)
 class Join(Node):
     """Rows of two tables that agree on columns.
 
@@ -141,6 +195,7 @@ class Join(Node):
     `rows_max` bounds the rows of a join on secret columns in which neither side's are unique; 0 where none is declared. More rows than
     that are no silent loss: the run's recipients are told, and nothing is released. `unique`, which placement fills in for a join on
     secret columns, names the sides ("left", "right", "both") in which no two rows agree on them.
+    `match` says what else has to hold of two rows that meet: NULL again meets nothing. Servers sort to find such rows.
     """
 
     left: Node
@@ -150,12 +205,13 @@ class Join(Node):
     nulls_agree: bool = False
     rows_max: int = 0
     unique: str = ""
+    match: Between | AsOf | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in JOINS:
             raise Refused(f"a {self.kind} join", rule=", ".join(JOINS))
-        self.left.require(frozenset(pair[0] for pair in self.on))
-        self.right.require(frozenset(pair[1] for pair in self.on))
+        self.left.require(self.compared[0])
+        self.right.require(self.compared[1])
         both = {one.name for one in self.left.fields} & {one.name for one in self.right.fields}
         if both and not self.is_choice:
             raise OurFault(f"both sides of a join name {', '.join(sorted(both))}")
@@ -164,6 +220,18 @@ class Join(Node):
     def is_choice(self) -> bool:
         """Whether it chooses left rows and adds no column."""
         return self.kind in ("semi", "anti")
+
+    @property
+    def compared(self) -> tuple[Names, Names]:
+        """The columns of each side that decide which rows meet."""
+        further = self.match.names if self.match else (frozenset[str](), frozenset[str]())
+        return frozenset(a for a, _ in self.on) | further[0], frozenset(b for _, b in self.on) | further[1]
+
+    @property
+    def agreement(self) -> str:
+        """When two rows meet, in a few words."""
+        pairs = [f"{left} = {right}" for left, right in self.on]
+        return " and ".join([*pairs, self.match.text] if self.match else pairs)
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -174,7 +242,7 @@ class Join(Node):
     @property
     def is_public(self) -> bool:
         """Whether every server can tell which rows could meet: then rows keep the layout that is known to all."""
-        return all(self.left.field(a).public and self.right.field(b).public for a, b in self.on)
+        return not self.match and all(self.left.field(a).public and self.right.field(b).public for a, b in self.on)
 
     @property
     def _all_fields(self) -> tuple[Field, ...]:

@@ -144,12 +144,12 @@ class _Order:
         if (
             isinstance(node, Join)
             and (node.is_choice or node.kind == "left")
-            and not node.rows_max
+            and not (node.rows_max or node.match)
             and (below := self._gathered(node.left))
         ):
             meets = not node.is_choice and below.names & {one.name for one in node.right.fields}
             return None if meets else replace(below, choices=[*below.choices, node])
-        if isinstance(node, Join) and node.kind in ("inner", "cross") and not node.rows_max:
+        if isinstance(node, Join) and node.kind in ("inner", "cross") and not (node.rows_max or node.match):
             left, right = self._gathered(node.left), self._gathered(node.right)
             both = left.joined(right) if left and right else None
             pairs = [equated(node, pair) for pair in node.on]

@@ -36,9 +36,8 @@ def read_of_inputs(node: Node, needed: Names) -> tuple[Names, ...]:
         arguments = (call.argument for name, call in node.aggregates if name in needed and call.argument is not None)
         return (frozenset(node.keys).union(*(columns_of(one) for one in arguments)),)
     if isinstance(node, Join):
-        on = [frozenset(pair[place] for pair in node.on) for place in (0, 1)]
         of_right = frozenset() if node.is_choice else needed & _names(node.right)
-        return (needed & _names(node.left)) | on[0], of_right | on[1]
+        return (needed & _names(node.left)) | node.compared[0], of_right | node.compared[1]
     if isinstance(node, Window):
         return (_of_window(node, needed),)
     if isinstance(node, Sort):

@@ -9,7 +9,7 @@ from accord.base.names import fresh_name
 from accord.plan.catalog import Catalog
 from accord.plan.expression import LOCAL_FUNCTIONS, Call, ColumnRef, Expression, columns_of
 from accord.plan.facts import walk, with_inputs
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Node, Project, Several, Sort, Window
+from accord.plan.nodes import Aggregate, AsOf, Concatenate, Filter, Join, Node, Project, Several, Sort, Window
 from accord.plan.rewrite import conjuncts, filtered, functions_of, substituted
 from accord.plan.typing import column
 
@@ -53,7 +53,8 @@ class _Push:
 
     def _join(self, node: Join, pending: list[Expression]) -> Node:
         lefts, rights = (frozenset(one.name for one in side.fields) for side in (node.left, node.right))
-        is_inner, taken = node.kind in ("inner", "cross"), set(lefts | rights)
+        # Of an as-of join, another choice of right rows would make others the nearest.
+        is_inner, taken = node.kind in ("inner", "cross") and not isinstance(node.match, AsOf), set(lefts | rights)
         to_left, to_right, here, on = [], [], [], []
         computed: tuple[list[tuple[str, Expression]], list[tuple[str, Expression]]] = ([], [])
         for one in pending:

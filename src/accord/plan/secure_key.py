@@ -79,6 +79,12 @@ async def matching_keys(
     return made[0], made[1]
 
 
+async def words_alike(me: Party, columns: Sequence[Column]) -> list[Bits]:
+    """Words of one width for several columns of numbers or dates, in the order of the values; NULLs have any."""
+    low, high = min(one.type.low for one in columns), max(one.type.high for one in columns)
+    return list(await together(*(_word(me.step(f"word.{at}"), _typed(one, low, high, True)) for at, one in enumerate(columns))))
+
+
 async def shortened(me: Party, keys: list[Bits]) -> list[Bits]:
     """Keys of one width, or hashes of them where those are shorter: only equality is kept."""
     bits = hash_bits(sum(one.rows for one in keys))

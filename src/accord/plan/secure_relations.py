@@ -18,11 +18,13 @@ from accord.base.ring import Ring
 from accord.mpc import bits, convert, group, hash_keys, join, lookup, permute, scan, segments, sort
 from accord.mpc import group_largest as group_largest_of
 from accord.mpc import join_many as many
+from accord.mpc import join_range as ranged
 from accord.mpc.coins import PairKeys
 from accord.mpc.cost import cost_of
 from accord.mpc.group import Arranged, Chosen, Groups
 from accord.mpc.join import Joined, Merged
 from accord.mpc.join_many import Paired, Partners, partner_ring
+from accord.mpc.join_range import Between, Ranged, point_ring
 from accord.mpc.party import Party, Profile
 from accord.mpc.permute import Permutation
 from accord.mpc.rows import zeros_like
@@ -334,6 +336,61 @@ left_matched = relation(
     join.left_matched,
     lambda me, joined: (joined.merged.left_rows, joined.merged.right_rows),
     lambda joined: _plane(joined.merged.left_rows),
+)
+
+
+join_as_of = relation(
+    join.join_as_of,
+    lambda me, left_key, left_time, left_valid, left_columns, right_key, right_time, right_valid: (
+        left_key.rows,
+        right_key.rows,
+        left_key.width,
+        left_time.width,
+        me.profile,
+        *kinds(left_columns),
+    ),
+    lambda left_key, left_time, left_valid, left_columns, right_key, right_time, right_valid: replace(
+        _joined(left_key, left_valid, left_columns, right_key, right_valid), duplicate=None
+    ),
+)
+
+
+def _range_facts(me: Any, key: Bits, time: Bits, valid: Bits, range_key: Bits, *_: Any, **__: Any) -> tuple[Any, ...]:
+    return key.rows, range_key.rows, key.width + time.width, me.profile
+
+
+def _between(key: Bits, time: Bits, valid: Bits, range_key: Bits, *_: Any, **__: Any) -> Between:
+    points, ranges = key.rows, range_key.rows
+    return Between(*(_ring(rows, point_ring(points)) for rows in (points, ranges, ranges)))
+
+
+count_between = relation(ranged.count_between, _range_facts, _between)
+count_ranges = relation(
+    ranged.count_ranges,
+    _range_facts,
+    lambda key, time, valid, range_key, *_, **__: _ring(key.rows, group.count_ring(range_key.rows)),
+)
+
+
+def _ranged(
+    key: Bits, time: Bits, valid: Bits, columns: Sequence[Any], range_key: Bits, *others: Any, rows_max: int, **_: Any
+) -> Ranged:
+    counts = _ring(range_key.rows, point_ring(key.rows))
+    return Ranged(_plane(rows_max), _alike(columns, rows_max), _alike(others[-1], rows_max), _plane(1), counts)
+
+
+join_between = relation(
+    ranged.join_between,
+    lambda me, key, time, valid, columns, range_key, *others, rows_max, **_: (
+        key.rows,
+        range_key.rows,
+        key.width + time.width,
+        me.profile,
+        rows_max,
+        kinds(columns),
+        kinds(others[-1]),
+    ),
+    _ranged,
 )
 
 

@@ -19,7 +19,7 @@ from accord.plan.dependence import telling, values_max
 from accord.plan.expression import ColumnRef, Expression, columns_of
 from accord.plan.facts import grid_keys, has_domain, owner_columns, owners_of, renamed, rows_max, table_info, tables_of, with_inputs
 from accord.plan.local_sql import local_sql
-from accord.plan.nodes import Aggregate, Concatenate, Field, Input, Join, Local, Node, Project, Several, Sort
+from accord.plan.nodes import Aggregate, AsOf, Concatenate, Field, Input, Join, Local, Node, Project, Several, Sort
 from accord.plan.rewrite import substituted
 from accord.plan.tidy import changes_nothing
 from accord.plan.typing import column, domain
@@ -49,7 +49,8 @@ def share_inputs(node: Node, catalog: Catalog) -> Node:
 
 def unbounded(node: Node) -> bool:
     """Whether a join on secret columns, in which several rows of both sides may agree, has no bound on its rows."""
-    return isinstance(node, Join) and not (node.is_public or node.is_choice or node.unique or node.rows_max)
+    bounded = isinstance(node, Join) and (node.is_public or node.is_choice or node.unique or node.rows_max)
+    return isinstance(node, Join) and not (bounded or isinstance(node.match, AsOf))
 
 
 # ---- which steps are public
@@ -57,6 +58,8 @@ def unbounded(node: Node) -> bool:
 
 def _keys(node: Node) -> tuple[Names, ...] | None:
     """Of a step that needs an order of its inputs' rows: the columns of each input that it needs public to have it in public."""
+    if isinstance(node, Join) and node.match:
+        return frozenset(), frozenset()
     if isinstance(node, Join) and node.on:
         left, right = zip(*node.on, strict=True)
         return frozenset(left), frozenset(right)
@@ -222,7 +225,7 @@ class _Share:
                 made[id(one)] = self._stub(one, forms[id(one)]) if stubs else self._shared(forms[id(one)])
                 continue
             new = with_inputs(one, tuple(made[id(below)] for below in one.inputs))
-            if isinstance(one, Join) and isinstance(new, Join) and not new.is_public:
+            if isinstance(one, Join) and isinstance(new, Join) and not (new.is_public or new.match):
                 new = self._matched(one, new)
             elif isinstance(one, Aggregate) and isinstance(new, Aggregate) and new.keys and not new.is_public:
                 told = telling(one.input, one.keys, self.catalog)

@@ -112,6 +112,8 @@ class _Bounds:
 
     def _joined(self, node: Join) -> int:
         """Each changed row meets at most so many of the other side; of an outer side, what it meets may gain or lose its NULLs."""
+        if isinstance(node.match, AsOf) and self.changes(node.right):
+            raise _unbounded("an ASOF JOIN with the unit's table")
         total = 0
         for place, side in enumerate(node.inputs):
             if changed := self.changes(side):

@@ -143,7 +143,7 @@ _KINDS = {"left": ", all rows of {0} kept", "semi": ": the rows of {0} that meet
 def _join(node: Join, inputs: Sequence[str]) -> str:
     if node.kind == "cross":
         return f"every row of {inputs[0]} with every row of {inputs[1]}"
-    on = " and ".join(f"{left} = {right}" for left, right in node.on)
+    on = node.agreement
     kept = _KINDS.get(node.kind, "").format(inputs[0])
     alike = ", NULL being equal to NULL" if node.nulls_agree else ""
     bound = f", at most {node.rows_max} rows" if node.rows_max and not node.unique and not node.is_choice else ""

@@ -43,7 +43,7 @@ def _over(node: Node, inputs: tuple[Node, ...]) -> Node:
 def moves_rows(node: Node) -> bool:
     """Whether a step moves secret columns, at a price for each."""
     if isinstance(node, Join):
-        return bool(node.on) and not node.is_public
+        return bool(node.on or node.match) and not node.is_public
     return isinstance(node, Limit | Window) or (isinstance(node, Aggregate | Sort) and not node.is_public)
 
 

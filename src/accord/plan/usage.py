@@ -13,7 +13,7 @@ from enum import IntEnum
 from accord.plan.catalog import Catalog
 from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, columns_of
 from accord.plan.facts import rows_max, tables_of, walk
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Limit, Node, Project, Public, Scan, Sort, Window
+from accord.plan.nodes import Aggregate, AsOf, Concatenate, Filter, Join, Limit, Node, Project, Public, Scan, Sort, Window
 from accord.plan.prune import read_of_inputs
 from accord.plan.steps import expression_text
 
@@ -356,6 +356,10 @@ class _Joined:
         for a, b in self.node.on:
             self._met(self.left.columns[a], self.right, f"JOIN on {a} = {b}")
             self._met(self.right.columns[b], self.left, f"JOIN on {a} = {b}")
+        for at, names in enumerate(self.node.match.names if self.node.match else ()):
+            mine, other = (self.left, self.right)[:: 1 - 2 * at]
+            for name in sorted(names):
+                self._met(mine.columns[name], other, f"JOIN on {self.node.match.text}" if self.node.match else "")
 
     def _met(self, origin: Origin, other: _Rows, place: str) -> None:
         use = JOIN_KEY if other.tables else IN_CONDITIONS
@@ -364,7 +368,8 @@ class _Joined:
     def _once(self, place: int, side: _Rows, other: _Rows) -> frozenset[str]:
         """The tables of a side whose rows stay behind one row: each meets at most one of the other side."""
         on = frozenset(pair[1 - place] for pair in self.node.on)
-        return side.once - other.tables if rows_max(self.node.inputs[1 - place], on, self.trace.catalog) <= 1 else frozenset()
+        is_one = place == 0 and isinstance(self.node.match, AsOf)
+        return side.once - other.tables if is_one or rows_max(self.node.inputs[1 - place], on, self.trace.catalog) <= 1 else frozenset()
 
     def _columns(self) -> dict[str, Origin]:
         node = self.node

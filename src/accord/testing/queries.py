@@ -205,6 +205,8 @@ class Queries:
         if not mine:
             word = self._word("CROSS JOIN")
             return f"{word} areas AS {alias}", tuple(Column(f"{alias}.{name}", kind) for name, kind in TABLES["areas"])
+        if self._maybe(0.15) and (by_time := self._by_time(alias, target, scope, columns)):
+            return by_time
         if key == "person" and (badge := self._of(scope, BADGE)) and BADGE in [one.kind for one in columns] and self._maybe(0.4):
             self.counts["join on a text key"] += 1
             key, mine = "badge", [badge]
@@ -216,6 +218,26 @@ class Queries:
         if word in ("JOIN", "LEFT JOIN") and self._maybe(0.2):
             word += self._word(" /*+ rows_max(9) */", " /*+ rows_max(400) */")
         return f"{word} {target} ON {on}", () if word in ("SEMI JOIN", "ANTI JOIN") else columns
+
+    def _by_time(self, alias: str, target: str, scope: tuple[Column, ...], columns: tuple[Column, ...]) -> tuple[str, tuple[Column, ...]] | None:
+        """A join of points with ranges, or with the nearest of groups, perhaps of equal keys too; None where the columns have no times."""
+        kind = DATE if self._of(columns, DATE) and self._of(scope, DATE) and self._maybe(0.4) else NUMBER
+        mine, others = self._of(scope, kind), self._of(columns, kind)
+        if mine is None or others is None:
+            return None
+        regions = self._of(scope, REGION), self._of(columns, REGION)
+        equal = f"{regions[0]} = {regions[1]} AND " if all(regions) and self._maybe(0.5) else ""
+        low, high = self.chance.choice(((">=", "<="), (">", "<"), (">=", "<"), (">", "<=")))
+        if target.startswith("("):
+            if kind != NUMBER or columns[0].kind != NUMBER:
+                return None
+            word = self._word("ASOF JOIN", "ASOF LEFT JOIN")
+            return f"{word} {target} ON {mine} {self.chance.choice((low, high))} {columns[0].name}", columns
+        word = self._word("ranged JOIN", "ranged LEFT JOIN", "ranged SEMI JOIN", "ranged ANTI JOIN")[7:]
+        hint = "" if word in ("SEMI JOIN", "ANTI JOIN") else self.chance.choice((" /*+ rows_max(400) */", " /*+ rows_max(9) */"))
+        point, start, end = (mine, others, self._of(columns, kind)) if self._maybe(0.5) else (others, mine, self._of(scope, kind))
+        on = f"{equal}{point} {low} {start} AND {point} {high} {end}"
+        return f"{word}{hint} {target} ON {on}", () if word in ("SEMI JOIN", "ANTI JOIN") else columns
 
     # ---- expressions
 
