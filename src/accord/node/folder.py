@@ -5,6 +5,7 @@ parties/PARTY/keys.private.json  tls.pem  party.toml  the party's own: keys, whe
 parties/PARTY/policy.toml                             an owner's: what may be done with its data
 parties/PARTY/ledger.jsonl  attempts.log              what it took part in; which attempts it has spent
 parties/PARTY/openings/RUN.json                       an owner's: what shows that a run's inputs are what it committed to
+parties/PARTY/evidence/RUN.json                       an owner's: what it looked at before it shared, and its signed statement
 parties/PARTY/outgoing/RUN/…                          a server's: what it is about to release, until the receipt stands
 runs/RUN/…                                            sealed results, the servers' statements and the receipt of a run
 """
@@ -48,6 +49,14 @@ class PartyFolder:
     def openings(self, run: str) -> Path:
         """Where an owner keeps the openings of its commitments in a run: they let it show what it put in, and nobody else test a guess."""
         return self.path / "openings" / f"{run}.json"
+
+    def evidence(self, run: str) -> Path:
+        """Where an owner keeps what it looked at before it shared for a run."""
+        return self.path / "evidence" / f"{run}.json"
+
+    def owners_statement(self, run: str) -> Path:
+        """Where an owner keeps its signed statement for the receipt."""
+        return self.path / "evidence" / f"{run}.statement.json"
 
     def outgoing(self, run: str) -> Path:
         """Where a server keeps what it is about to release."""

@@ -69,7 +69,8 @@ def withdraw(party: PartyFolder, run: str) -> None:
     ledger = party.ledger()
     if any(entry.facts.get("run") == run for entry in ledger.entries) and not ledger.find(WITHDRAWN, run=run):
         ledger.append(WITHDRAWN, {"run": run})
-    party.openings(run).unlink(missing_ok=True)
+    for path in (party.openings(run), party.evidence(run), party.owners_statement(run)):
+        path.unlink(missing_ok=True)
 
 
 def has_failed(ledger: Ledger, study: Study) -> bool:

@@ -22,6 +22,7 @@ from accord.data.publics import PublicTable
 from accord.data.share_out import share_out
 from accord.node.compiled import Compiled
 from accord.node.envelope import close
+from accord.node.evidence import keep_owners_part
 from accord.node.folder import PARTY_FILE, PartyFolder
 from accord.node.history import SHARED, require_unanswered
 from accord.node.policies import require_agreed, require_allowed, spend
@@ -103,6 +104,7 @@ def prepare(compiled: Compiled, consortium: Consortium, folder: PartyFolder, run
     commitments = {one.name: one.commitment.hex() for one in prepared}
     shared = {"run": run, "study": compiled.study.digest.hex(), "role": "owner", "versions": versions, "inputs": commitments}
     folder.ledger().append(SHARED, shared)
+    keep_owners_part(compiled, compiled.agreement(consortium).document(), folder, run, versions, commitments)
     return prepared
 
 

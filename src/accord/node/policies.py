@@ -161,10 +161,10 @@ def _require_left(policy: Policy, quota: Quota, wanted: Mapping[str, Loss], ledg
                 )
 
 
-def told_before(ledger: Ledger, recipient: str, days: int, today: datetime.date) -> list[tuple[datetime.date, Loss]]:
-    """What earlier runs told a recipient in a quota's days, oldest first; a run that released nothing told nothing."""
+def told_before(ledger: Ledger, recipient: str, days: int, today: datetime.date, but: str = "") -> list[tuple[datetime.date, Loss]]:
+    """What runs but one told a recipient in a quota's days, oldest first; a run that released nothing told nothing."""
     withdrawn = {entry.facts["run"] for entry in ledger.find(WITHDRAWN)}
-    entries = [entry for entry in ledger.find(SPENT) if entry.facts["run"] not in withdrawn]
+    entries = [entry for entry in ledger.find(SPENT) if entry.facts["run"] not in {but, *withdrawn}]
     told = [(datetime.date.fromisoformat(one.facts["day"]), loss) for one in entries for loss in _losses_of(one, recipient)]
     return sorted([one for one in told if (today - one[0]).days < days], key=lambda one: one[0])
 

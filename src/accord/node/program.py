@@ -16,11 +16,14 @@ from accord.mpc.cost import FREE, Cost, cost_of
 from accord.mpc.package import Package, check_replicas, expand
 from accord.mpc.party import Party
 from accord.node.compiled import Compiled
+from accord.node.evidence import of_releases
 from accord.node.owner import package_context
 from accord.plan.secure_table import SecureTable, from_input, input_parts
+from accord.release.bounds import error_bounds
 from accord.release.gate import run
 from accord.release.seal import Binding, Sealed, seal
 from accord.study.approval import Agreement
+from accord.study.receipt import VERSION as RECEIPT_VERSION
 from accord.wire.traffic import Traffic
 
 PACKAGES = ("numpy", "numba", "cryptography", "duckdb", "sqlglot")
@@ -83,16 +86,19 @@ def around_cost(compiled: Compiled) -> Cost:
 def facts(
     compiled: Compiled, agreement: Agreement, run_id: str, commitments: Mapping[str, bytes], finished: Finished, traffic: Traffic
 ) -> dict[str, Any]:
-    """What a server states of a run, in plain data; the three servers' run, agreement, inputs and checks are the same."""
+    """What a server states of a run, in plain data; the three servers' run, agreement, inputs, checks and evidence are the same."""
     return {
+        "receipt": RECEIPT_VERSION,
         "run": run_id,
         "agreement": agreement.document(),
         "security": compiled.study.security,
         "profile": compiled.profile.name,
+        "owners": sorted(compiled.study.owners),
         "inputs": {name: commitment.hex() for name, commitment in sorted(commitments.items())},
         "checks": {spec.name: list(spec.sentences) for spec in compiled.specs},
+        "evidence": of_releases(compiled),
         "releases": {f"{release} for {party}": one.commitment.hex() for (party, release), one in sorted(finished.sealed.items())},
-        "error_bounds": {spec.name: {field.name: "exact" for field in spec.released} for spec in compiled.specs},
+        "error_bounds": {spec.name: error_bounds(spec) for spec in compiled.specs},
         "rounds": traffic.rounds,
         "bytes_sent": traffic.bytes_sent,
         "versions": {"accord": accord.__version__, **{name: metadata.version(name) for name in PACKAGES}},

@@ -158,7 +158,8 @@ def _conclude(folder: StudyFolder, compiled: Compiled, consortium: Consortium, a
     for server in servers:
         outgoing.send(server, run_id, place / SEALED / server.name)
     statements = tuple(receipt.read_statement(place / SEALED / one.name / outgoing.STATEMENT) for one in servers)
-    made = receipt.Receipt(run_id, agreement, tuple(folder.approvals()), statements)
+    stated = tuple(receipt.read_statement(folder.party(name).owners_statement(run_id)) for name in compiled.study.owners)
+    made = receipt.Receipt(run_id, agreement, tuple(folder.approvals()), statements, stated)
     receipt.verify(made, consortium, {name: consortium.keys_of(name) for name in compiled.study.approvers})
     (place / EXPLANATION).write_text(compiled.explanation.text, encoding="utf-8")
     shutil.rmtree(place / "inbox", ignore_errors=True)
