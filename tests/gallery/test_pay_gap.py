@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import datetime
+import tomllib
 from pathlib import Path
 
 import duckdb
@@ -13,8 +15,13 @@ from accord.base.errors import Refused
 from accord.data.problems import BadData
 from accord.gallery.pay_gap import entry, generate, oracle, payrolls, study
 from accord.gallery.trade import transcripts
+from accord.node.compiled import compile_study
+from accord.node.policies import asked_of
 from accord.node.runtimes import simulate
 from accord.release.table import RELEASED, SUPPRESSED_STATUS
+from accord.study import document, policy
+from accord.study.policy_check import refusals
+from tests.gallery.conftest import ROOT
 
 COHORTS = ("arts and museums", "banking", "law")
 
@@ -165,6 +172,21 @@ def test_the_explanation_says_that_employers_rows_stay_with_them(made, tmp_path)
     assert "a row is shown only where n is at least 8" in text
     assert "at least 8 contribute to it (employers)" in text
     assert "no row of it leaves its owner" in text
+
+
+def test_the_example_policy_allows_the_study_and_no_choice_by_pay(made):
+    held = policy.read(ROOT / "gallery" / "pay_gap" / "policy.toml")
+    text = study.document(made)
+    assert refused(held, text) == []
+    chosen = text.replace(
+        "GROUP BY s.employer, j.job_line, r.race_line", "WHERE s.pay > 100000 GROUP BY s.employer, j.job_line, r.race_line"
+    )
+    assert any("staff.pay is used in conditions" in one for one in refused(held, chosen))
+
+
+def refused(held, text):
+    asked = asked_of(compile_study(document.parse(tomllib.loads(text))), "employer_001")
+    return [one.sentence for one in refusals(held, asked, datetime.date(2027, 1, 1))]
 
 
 @pytest.mark.slow
