@@ -24,6 +24,13 @@ LEVEL_CHOICES_MAX = 64
 PUBLIC_ROWS_MAX = 200_000
 """Rows of one public table, declared or computed at plan time: they stand in the signed plan."""
 
+EARLIER_RELEASES_MAX = 32
+"""Earlier releases of the same data that a release is compared with: beyond, owners refuse, since each comparison costs a run."""
+STOPPED_MAX = 10
+"""Runs over one version of an owner's data that may be stopped for being too close to earlier ones, where its policy says nothing."""
+MASKS_MAX = 9
+"""Row masks of one GROUP BY that are compared: the whole group's, and two for each condition inside its sums and counts."""
+
 BLOCK_ROWS = 1 << 17
 """Rows of one block in `in_blocks`, at most: more of them would leave the cache, fewer would cost more to start than to compute. A
 multiple of 64."""

@@ -39,6 +39,9 @@ def run(place: Path, runtime: str) -> None:
     if outcome.receipt:
         print(f"receipt: {outcome.receipt}")
         print(f"  anybody checks it with: accord verify {outcome.receipt}")
+    if outcome.stops:
+        do = "ask for groups that earlier releases had, or for ones that differ by more; the owners have counted this stop"
+        raise Refused("; ".join(outcome.stops), where=f"run {outcome.run_id}", do=do)
 
 
 def show_costs(outcome: Outcome) -> None:

@@ -23,7 +23,7 @@ def run_in_clear(folder: StudyFolder, compiled: Compiled) -> dict[str, dict[str,
     study = compiled.study
     for owner in study.owners:
         require_allowed(compiled, folder.party(owner), datetime.date.today())
-    owned = {owner: owned_tables(study, folder.party(owner)) for owner in study.owners}
+    owned = {owner: owned_tables(study.catalog, folder.party(owner)) for owner in study.owners}
     pooled: dict[str, Mapping[str, Path]] = {
         name: {owner: owned[owner][name].path for owner in table.owners} for name, table in study.catalog.tables.items()
     }

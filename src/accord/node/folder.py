@@ -4,6 +4,7 @@ study.toml  consortium.toml  approvals/PARTY.json     shared with everybody
 parties/PARTY/keys.private.json  tls.pem  party.toml  the party's own: keys, where its data lies
 parties/PARTY/policy.toml                             an owner's: what may be done with its data
 parties/PARTY/ledger.jsonl  attempts.log              what it took part in; which attempts it has spent
+parties/PARTY/answered/STUDY.json                     an owner's: the text of each study that it shared data for
 parties/PARTY/openings/RUN.json                       an owner's: what shows that a run's inputs are what it committed to
 parties/PARTY/evidence/RUN.json                       an owner's: what it looked at before it shared, and its signed statement
 parties/PARTY/outgoing/RUN/…                          a server's: what it is about to release, until the receipt stands
@@ -61,6 +62,10 @@ class PartyFolder:
     def outgoing(self, run: str) -> Path:
         """Where a server keeps what it is about to release."""
         return self.path / "outgoing" / run
+
+    def answered(self, study: str) -> Path:
+        """Where an owner keeps the text of a study that it shared data for, by its hash in hex."""
+        return self.path / "answered" / f"{study}.json"
 
     def data(self) -> dict[str, Path]:
         """The party's file for each table that it owns, from `party.toml`; paths are relative to the party's folder."""

@@ -19,6 +19,8 @@ from accord.study.ledger import Entry, Ledger
 SHARED = "shared"
 ANSWERED = "answered"
 WITHDRAWN = "withdrawn"
+STOPPED = "stopped"
+"""A run whose answer was too close to an earlier one: its recipients were told so, and nothing that is under rules."""
 
 
 def answers(compiled: Compiled, versions: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -29,6 +31,7 @@ def answers(compiled: Compiled, versions: Mapping[str, str]) -> list[dict[str, A
             "study": compiled.study.digest.hex(),
             "versions": sorted(versions[table] for table in compiled.tables_of(release.name) if table in versions),
             "cells": {name: sorted(values) for name, values in compiled.cells_of(release.name).items()},
+            **({"has_noise": True} if release.noise else {}),
         }
         for release in compiled.study.releases
         if release.once
@@ -42,10 +45,12 @@ def require_unanswered(owner: PartyFolder, compiled: Compiled, versions: Mapping
     """
     ledger = owner.ledger()
     withdrawn = {entry.facts["run"] for entry in ledger.find(WITHDRAWN)}
+    stopped = {entry.facts["run"] for entry in ledger.find(STOPPED)}
     sheets = [sheet for sheet in answers(compiled, versions) if sheet["versions"]]
     for sheet in sheets:
         for entry in ledger.find(ANSWERED):
-            if _overlap(sheet, entry) and entry.facts["run"] not in {run, *withdrawn}:
+            silent = {run, *withdrawn, *(() if entry.facts.get("has_noise") else stopped)}
+            if _overlap(sheet, entry) and entry.facts["run"] not in silent:
                 raise Refused(
                     f"cells of release {sheet['release']} were answered in run {entry.facts['run']}",
                     where=f"the ledger of {owner.name}",

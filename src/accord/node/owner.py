@@ -21,11 +21,13 @@ from accord.data.local import LocalColumns, LocalStep, OwnedTable, run_local_ste
 from accord.data.publics import PublicTable
 from accord.data.share_out import share_out
 from accord.node.compiled import Compiled
+from accord.node.earlier import keep_text
 from accord.node.envelope import close
 from accord.node.evidence import keep_owners_part
 from accord.node.folder import PARTY_FILE, PartyFolder
 from accord.node.history import SHARED, require_unanswered
 from accord.node.policies import require_agreed, require_allowed, spend
+from accord.plan.catalog import Catalog
 from accord.plan.nodes import Field, Input, Public
 from accord.study.consortium import Consortium
 from accord.study.document import Study
@@ -41,11 +43,11 @@ class Prepared:
     opening: bytes = field(repr=False)
 
 
-def owned_tables(study: Study, folder: PartyFolder) -> dict[str, OwnedTable]:
+def owned_tables(catalog: Catalog, folder: PartyFolder) -> dict[str, OwnedTable]:
     """The party's files with their declared schemas. Raises Refused where `party.toml` names no file for a table."""
     paths = folder.data()
     tables = {}
-    for name, table in study.catalog.tables.items():
+    for name, table in catalog.tables.items():
         if folder.name not in table.owners:
             continue
         if name not in paths:
@@ -60,7 +62,7 @@ def owned_tables(study: Study, folder: PartyFolder) -> dict[str, OwnedTable]:
 def data_versions(study: Study, folder: PartyFolder) -> dict[str, str]:
     """The version of the party's file for each table that it owns; only this party can tell what file it is."""
     salt = folder.keys().salt
-    return {name: data_version(table.path, salt) for name, table in owned_tables(study, folder).items()}
+    return {name: data_version(table.path, salt) for name, table in owned_tables(study.catalog, folder).items()}
 
 
 def local_columns(compiled: Compiled, folder: PartyFolder, done: Callable[[str], None]) -> list[LocalColumns]:
@@ -69,8 +71,8 @@ def local_columns(compiled: Compiled, folder: PartyFolder, done: Callable[[str],
     Raises BadData, or Refused where the owner's policy does not allow the study.
     """
     require_allowed(compiled, folder, datetime.date.today())
-    tables = owned_tables(compiled.study, folder)
-    publics = {name: public_table(node) for name, node in compiled.study.catalog.publics.items()}
+    tables = owned_tables(compiled.catalog, folder)
+    publics = {name: public_table(node) for name, node in compiled.catalog.publics.items()}
     results = []
     for columns in run_local_steps(map(local_step, compiled.inputs_of(folder.name)), tables, publics):
         results.append(columns)
@@ -101,6 +103,7 @@ def prepare(compiled: Compiled, consortium: Consortium, folder: PartyFolder, run
         }
         prepared.append(Prepared(one.name, envelopes, commitment, opening))
     _keep_openings(folder, run, prepared)
+    keep_text(folder, compiled.study)
     commitments = {one.name: one.commitment.hex() for one in prepared}
     shared = {"run": run, "study": compiled.study.digest.hex(), "role": "owner", "versions": versions, "inputs": commitments}
     folder.ledger().append(SHARED, shared)

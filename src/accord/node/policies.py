@@ -36,7 +36,7 @@ def asked_of(compiled: Compiled, owner: str) -> Asked:
     tables = tuple(name for name, table in study.catalog.tables.items() if owner in table.owners)
     questions = (_question(compiled, branch) for branch in compiled.branches)
     mine = tuple(one for one in questions if set(one.usage.tables) & set(tables))
-    return Asked(study.purpose, study.purpose_code, tables, mine)
+    return Asked(study.purpose, study.purpose_code, tables, mine, study.history)
 
 
 def _question(compiled: Compiled, branch: Branch) -> Question:

@@ -10,7 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from accord.node import owner as owners
 from accord.node.calibrate import kept_calibration
 from accord.node.clear import run_in_clear
 from accord.node.compiled import Compiled
+from accord.node.earlier import Answered, count_stops, read_statement, state, stops_of, with_history
 from accord.node.folder import PartyFolder, StudyFolder
 from accord.node.forecast import Foreseen, foresee
 from accord.node.history import answering, withdraw
@@ -55,6 +56,7 @@ class Outcome:
     """What a run was. Bytes are payload bytes that a server sent, on average; `tables` stand here only where nothing was sealed.
 
     `is_stored`: it is an earlier run, whose release answers the same question of the same data; nothing was computed or spent now.
+    `stops`: why its releases under rules were not given, as the owners on this machine were told.
 
     `computing_seconds` are the slowest server's from the meeting to its results; `foretold` is what that was to take, None in the clear.
     """
@@ -71,6 +73,7 @@ class Outcome:
     computing_seconds: float = 0.0
     foretold: Foreseen | None = None
     is_stored: bool = False
+    stops: tuple[str, ...] = ()
 
     def foretold_facts(self) -> dict[str, Any]:
         """Foretold beside measured, in plain data; nothing for a run in the clear."""
@@ -89,10 +92,7 @@ def run(runtime: str, folder: StudyFolder, compiled: Compiled, progress: Progres
     if runtime not in RUNTIMES:
         raise Refused(f"no runtime {runtime!r}", rule=f"one of {', '.join(RUNTIMES)}")
     chosen: Callable[..., Outcome] = {"clear:": clear, "sim:": simulated, "local:": local}[runtime]
-    outcome = chosen(folder, compiled, progress)
-    if runtime == "clear:" or outcome.is_stored:
-        return outcome
-    return replace(outcome, foretold=foresee(compiled, kept_calibration(), runtime == "local:"))
+    return chosen(folder, compiled, progress)
 
 
 def new_run_id() -> str:
@@ -125,7 +125,8 @@ def _stored(folder: StudyFolder, compiled: Compiled, agreement: Agreement) -> Ou
     if not runs:
         return None
     place, seconds = folder.run(runs[-1]), time.perf_counter() - start
-    return Outcome(runs[-1], "local:", place, seconds, 0, 0, place / RECEIPT, compiled.study.recipients, is_stored=True)
+    recipients, stops = compiled.study.recipients, stops_of(_owners(folder, compiled), runs[-1])
+    return Outcome(runs[-1], "local:", place, seconds, 0, 0, place / RECEIPT, recipients, is_stored=True, stops=stops)
 
 
 def _computed(
@@ -135,6 +136,7 @@ def _computed(
     run_id = new_run_id()
     place = folder.run(run_id)
     with _settled(folder, compiled, consortium, agreement, run_id):
+        compiled = _compared(folder, compiled, consortium, run_id)
         _share(folder, compiled, consortium, run_id, progress)
         try:
             said = _serve(folder, consortium, run_id, progress, lock)
@@ -148,8 +150,9 @@ def _computed(
     seconds, facts = time.perf_counter() - start, [one.facts for one in made.statements]
     sent, rounds = sum(one["bytes_sent"] for one in facts) // SERVERS, max(one["rounds"] for one in facts)
     computing = max((one.computing_seconds for one in said), default=0.0)
-    recipients = compiled.study.recipients
-    return Outcome(run_id, "local:", place, seconds, rounds, sent, place / RECEIPT, recipients, computing_seconds=computing)
+    recipients, stops = compiled.study.recipients, stops_of(_owners(folder, compiled), run_id)
+    foretold = foresee(compiled, kept_calibration(), is_local=True)
+    return Outcome(run_id, "local:", place, seconds, rounds, sent, place / RECEIPT, recipients, None, computing, foretold, stops=stops)
 
 
 def _conclude(folder: StudyFolder, compiled: Compiled, consortium: Consortium, agreement: Agreement, run_id: str) -> receipt.Receipt:
@@ -161,6 +164,8 @@ def _conclude(folder: StudyFolder, compiled: Compiled, consortium: Consortium, a
     stated = tuple(receipt.read_statement(folder.party(name).owners_statement(run_id)) for name in compiled.study.owners)
     made = receipt.Receipt(run_id, agreement, tuple(folder.approvals()), statements, stated)
     receipt.verify(made, consortium, {name: consortium.keys_of(name) for name in compiled.study.approvers})
+    for owner in _owners(folder, compiled):
+        count_stops(owner, compiled.study, run_id, [place / SEALED / one.name / owner.name for one in servers])
     (place / EXPLANATION).write_text(compiled.explanation.text, encoding="utf-8")
     shutil.rmtree(place / "inbox", ignore_errors=True)
     receipt.write(made, place / UNFINISHED)
@@ -168,6 +173,10 @@ def _conclude(folder: StudyFolder, compiled: Compiled, consortium: Consortium, a
     for server in servers:
         outgoing.forget(server, run_id)
     return made
+
+
+def _owners(folder: StudyFolder, compiled: Compiled) -> list[PartyFolder]:
+    return [folder.party(name) for name in compiled.study.owners]
 
 
 def _servers(folder: StudyFolder, consortium: Consortium) -> list[PartyFolder]:
@@ -241,6 +250,19 @@ def _undo(folder: StudyFolder, compiled: Compiled, run_id: str) -> None:
         shutil.rmtree(folder.run(run_id), ignore_errors=True)
 
 
+def _compared(folder: StudyFolder, compiled: Compiled, consortium: Consortium, run_id: str) -> Compiled:
+    """The study with its checks against earlier releases: every owner states what it answered, to all servers and to the other owners."""
+    answered: list[Answered] = []
+    for owner in _owners(folder, compiled) if compiled.study.history else ():
+        stated = state(owner, compiled, run_id, owners.data_versions(compiled.study, owner))
+        for server in consortium.servers:
+            inbox = folder.run(run_id) / "inbox" / server.party
+            inbox.mkdir(parents=True, exist_ok=True)
+            (inbox / f"{owner.name}.answered").write_bytes(stated)
+        answered += read_statement(stated, owner.name, run_id, compiled.study, consortium.keys_of(owner.name))
+    return with_history(compiled, answered)
+
+
 def _share(folder: StudyFolder, compiled: Compiled, consortium: Consortium, run_id: str, progress: Progress) -> None:
     total = len(compiled.inputs)
     done = 0
@@ -292,7 +314,7 @@ def clear(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcom
 def simulated(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Outcome:
     """The three servers as three coroutines in this process, on the owners' real shares; nobody signs, nothing is written."""
     start = time.perf_counter()
-    run_id = new_run_id()
+    run_id, compiled = new_run_id(), with_history(compiled)
     protocols, recipients = _protocols(folder, compiled, run_id, progress)
     begun = time.perf_counter()
     outcome = run_local(protocols)
@@ -300,16 +322,16 @@ def simulated(folder: StudyFolder, compiled: Compiled, progress: Progress) -> Ou
     progress(Phase("compute", 1, 1, ""))
     tables = {party: _open(outcome.results, party, keys.encryption) for party, keys in recipients.items()}
     seconds = time.perf_counter() - start
-    sent = outcome.bytes_sent // SERVERS
-    recipients_of = compiled.study.recipients
-    return Outcome(run_id, "sim:", folder.path, seconds, outcome.rounds, sent, None, recipients_of, tables, computing)
+    sent, recipients_of = outcome.bytes_sent // SERVERS, compiled.study.recipients
+    foretold = foresee(compiled, kept_calibration(), is_local=False)
+    return Outcome(run_id, "sim:", folder.path, seconds, outcome.rounds, sent, None, recipients_of, tables, computing, foretold)
 
 
 def simulate(
     folder: StudyFolder, compiled: Compiled, run_id: str, progress: Progress, *, keep: bool = False
 ) -> tuple[LocalOutcome[Finished], dict[str, PartyKeys]]:
     """The servers' results and traffic (with every payload where `keep`), and the recipients' keys, made for this once."""
-    protocols, recipients = _protocols(folder, compiled, run_id, progress)
+    protocols, recipients = _protocols(folder, with_history(compiled), run_id, progress)
     outcome = run_local(protocols, keep=keep)
     progress(Phase("compute", 1, 1, ""))
     return outcome, recipients
@@ -319,7 +341,7 @@ def _protocols(
     folder: StudyFolder, compiled: Compiled, run_id: str, progress: Progress
 ) -> tuple[list[Protocol[Finished]], dict[str, PartyKeys]]:
     """What each of three servers in this process is to run, on the owners' real shares, and the recipients' keys."""
-    recipients = {name: generate(name) for name in compiled.study.recipients}
+    recipients = {name: generate(name) for name in compiled.receivers}
     encryption = {name: one.public.encryption for name, one in recipients.items()}
     packages: dict[str, tuple[Package, ...]] = {}
     for name in compiled.study.owners:

@@ -17,6 +17,7 @@ from accord.mpc.package import Package
 from accord.mpc.party import Party
 from accord.node import outgoing
 from accord.node.compiled import Compiled, compile_study
+from accord.node.earlier import Answered, read_statement, with_history
 from accord.node.envelope import open_envelope
 from accord.node.folder import PartyFolder, StudyFolder
 from accord.node.job import Job, Said, decode_job, encode
@@ -58,11 +59,12 @@ def serve(job: Job) -> Said:
     compiled, consortium, agreement = agreed(folder)
     party = folder.party(job.party)
     index = [place.party for place in consortium.servers].index(job.party)
+    compiled = _compared(compiled, consortium, job)
     packages = _packages(compiled, consortium, party, job)
     traffic = Traffic(index)
     with _meet(job, index, party, compiled, consortium) as links:
         me = Party(index, PairKeys(dict(links.keys)), profile=compiled.profile, pool=block_pool())
-        encryption = {name: consortium.keys_of(name).encryption for name in compiled.study.recipients}
+        encryption = {name: consortium.keys_of(name).encryption for name in compiled.receivers}
         opened = {name: package for name, (package, _) in packages.items()}
         commitments = {name: commitment for name, (_, commitment) in packages.items()}
 
@@ -103,11 +105,22 @@ def agreed(folder: StudyFolder, known: Compiled | None = None) -> tuple[Compiled
 def _meet(job: Job, index: int, party: PartyFolder, compiled: Compiled, consortium: Consortium) -> Links:
     _say(Said("phase", "connect", 0, 1))
     names = [Server(place.party, place.certificate) for place in consortium.servers]
-    binding = Binding(job.run, compiled.plan_digest, (names[0], names[1], names[2]), compiled.study.digest)
+    binding = Binding(job.run, compiled.run_digest, (names[0], names[1], names[2]), compiled.study.digest)
     listener = adopt(job.listener) if job.listener >= 0 else None
     links = connect(index, job.addresses, identity(party), binding, Attempts(party.path / "attempts.log"), listener=listener)
     _say(Said("phase", "connect", 1, 1))
     return links
+
+
+def _compared(compiled: Compiled, consortium: Consortium, job: Job) -> Compiled:
+    """The study with its checks against what every owner says it answered before. Raises Refused where an owner's statement is missing."""
+    answered: list[Answered] = []
+    for owner in compiled.study.owners if compiled.study.history else ():
+        path = Path(job.inbox) / f"{owner}.answered"
+        if not path.is_file():
+            raise Refused(f"{owner} has not stated what it answered before", do="let the owner send it, then run again")
+        answered += read_statement(path.read_bytes(), owner, job.run, compiled.study, consortium.keys_of(owner))
+    return with_history(compiled, answered)
 
 
 def _packages(compiled: Compiled, consortium: Consortium, party: PartyFolder, job: Job) -> dict[str, tuple[Package, bytes]]:

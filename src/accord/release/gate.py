@@ -40,6 +40,7 @@ from accord.plan.typing import call
 from accord.release import private
 from accord.release.front import in_front
 from accord.release.layout import Layout
+from accord.release.overlap import stopped
 from accord.release.rule import RowRule, Rule, TableRule
 from accord.release.spec import ReleaseSpec
 
@@ -89,7 +90,7 @@ async def protect(me: Party, spec: ReleaseSpec, table: SecureTable) -> list[Shar
     flag = await _number(me.step("flag"), released)
     secret = [one for one in spec.released if not one.public]
     columns = await together(*(_masked(me.step(f"column.{at}"), one, table, passed, released, flag) for at, one in enumerate(secret)))
-    shown = (True, True) if spec.noise else (table.valid, released)
+    shown = (True, True) if spec.noise and not spec.within else (table.valid, released)
     status = [as_bits(me, one, table.rows) for one in shown]
     return [*(fault for _, fault in table.faults), *status, *(part for column in columns for part in column)]
 
@@ -182,7 +183,7 @@ def cost_and_work(specs: Sequence[ReleaseSpec], profile: Profile = LAN) -> tuple
 
 
 async def _protect_all(me: Party, specs: Sequence[ReleaseSpec], inputs: dict[str, SecureTable]) -> None:
-    tables = await execute_all(me.step("plan"), tuple(spec.node for spec in specs), inputs)
+    tables = stopped(specs, await execute_all(me.step("plan"), tuple(spec.node for spec in specs), inputs))
     await together(*(protect(me.step(f"gate.{at}"), spec, table) for at, (spec, table) in enumerate(zip(specs, tables, strict=True))))
 
 
@@ -191,7 +192,7 @@ async def run(me: Party, specs: Sequence[ReleaseSpec], inputs: dict[str, SecureT
 
     Learns: as `release`.   Opens: as `release`.
     """
-    tables = await execute_all(me.step("plan"), tuple(spec.node for spec in specs), inputs)
+    tables = stopped(specs, await execute_all(me.step("plan"), tuple(spec.node for spec in specs), inputs))
     return await together(
         *(release(me.step(f"gate.{at}"), spec, table) for at, (spec, table) in enumerate(zip(specs, tables, strict=True)))
     )

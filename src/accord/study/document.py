@@ -19,6 +19,7 @@ from accord.base.names import column_name, party_name
 from accord.plan.catalog import Catalog
 from accord.study.declarations import read_catalog
 from accord.study.fields import Fields, read_toml, require_table
+from accord.study.history import History, read_history
 
 FILE = "study.toml"
 SECURITY = ("semi-honest",)
@@ -49,7 +50,8 @@ class ReleaseText:
 
 @dataclass(frozen=True)
 class Study:
-    """A checked study. `content` is the plain parsed document; `purpose_code` is what owners' policies may know the purpose by."""
+    """A checked study. `content` is the plain parsed document; `purpose_code` is what owners' policies may know the purpose by; `history`
+    says how its releases are compared with earlier ones."""
 
     name: str
     title: str
@@ -64,6 +66,7 @@ class Study:
     releases: tuple[ReleaseText, ...]
     content: dict[str, Any]
     purpose_code: str = ""
+    history: History | None = None
 
     @cached_property
     def encoded(self) -> bytes:
@@ -117,6 +120,7 @@ def parse(document: dict[str, Any]) -> Study:
     party_values: dict[str, str] = {value: party_name(party) for value, party in _texts(fields, "party_values").items()}
     queries = {column_name(name): sql for name, sql in _texts(fields, "queries").items()}
     catalog = read_catalog(fields)
+    history = read_history(fields, catalog)
     releases = tuple(_release(one) for one in fields.tables("releases"))
     fields.done()
     study = Study(
@@ -133,6 +137,7 @@ def parse(document: dict[str, Any]) -> Study:
         releases=releases,
         content=content,
         purpose_code=head.take("purpose_code", str, ""),
+        history=history,
     )
     head.done()
     _require_releases(study)

@@ -51,6 +51,11 @@ class Fields:
         self._known.append(name)
         return self._left.pop(name, default)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The fields that nobody took yet."""
+        return tuple(self._left)
+
     def has(self, name: str) -> bool:
         return name in self._left
 

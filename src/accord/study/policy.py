@@ -18,12 +18,14 @@ from typing import Any
 
 from accord.base import canonical
 from accord.base.errors import Refused
+from accord.base.limits import STOPPED_MAX
 from accord.base.names import column_name, party_name
 from accord.plan.usage import AS_INPUT, JOIN_KEY, USES
 from accord.release.accounting import EPSILON, RHO
 from accord.release.rules import RULES
 from accord.study.document import plain
 from accord.study.fields import Fields, read_toml, require_table
+from accord.study.history import at_least_two
 
 FILE = "policy.toml"
 NEVER = "never"
@@ -73,6 +75,21 @@ class Quota:
 
 
 @dataclass(frozen=True)
+class HistoryAsked:
+    """How far apart groups of two releases must be: by so many units of each table named (a row, or what agrees on its columns). After
+    `stopped_max` runs over one version of the data that were stopped, no more are begun."""
+
+    difference_min: int
+    stopped_max: int
+    tables: Mapping[str, tuple[str, ...]]
+
+    def sentence_of(self, table: str) -> str:
+        """What is asked of a table, in words."""
+        unit = f"different {' and '.join(self.tables[table])}" if self.tables[table] else "rows"
+        return f"groups of two releases of {table} differ by at least {self.difference_min} {unit}, or not at all"
+
+
+@dataclass(frozen=True)
 class TablePolicy:
     """One table: the uses allowed of each column, who may get results, and what must judge a release: all `rules`, or `noise`.
 
@@ -118,6 +135,7 @@ class Policy:
     quota: Quota | None
     tables: Mapping[str, TablePolicy]
     content: dict[str, Any] = field(repr=False)
+    history: HistoryAsked | None = None
 
     @cached_property
     def digest(self) -> bytes:
@@ -146,10 +164,13 @@ def parse(document: dict[str, Any], where: str = FILE) -> Policy:
     recipients = _parties(fields)
     owner, version, expires = party_name(fields.take("owner", str)), _positive(fields, "version"), _date(fields)
     purposes = _some(fields, "purposes", "the purposes, or their codes, that the data may serve")
-    quota, tables = _quota(fields), fields.take("tables", dict)
+    quota, history, tables = _quota(fields), _history(fields), fields.take("tables", dict)
     fields.done()
     held = {name: _table(name, one, recipients, where) for name, one in tables.items()}
-    return Policy(owner, version, expires, recipients, purposes, quota, held, content)
+    for name in history.tables if history else ():
+        if name not in held:
+            raise Refused(f"{name} is no table of this policy", where=f"{where} [history]", do=f"add [tables.{name}]")
+    return Policy(owner, version, expires, recipients, purposes, quota, held, content, history)
 
 
 def _table(name: str, document: Any, recipients: tuple[str, ...], where: str) -> TablePolicy:
@@ -208,6 +229,23 @@ def _noise(fields: Fields) -> NoiseAsked | None:
     asked = NoiseAsked(_losses(inner), inner.texts("unit", []))
     inner.done()
     return asked
+
+
+def _history(fields: Fields) -> HistoryAsked | None:
+    is_set, document = fields.has("history"), fields.take("history", dict, {})
+    if not is_set:
+        return None
+    inner = Fields(document, f"{fields.where} [history]")
+    least, most = at_least_two(inner), inner.take("stopped_max", int, STOPPED_MAX)
+    units = Fields(inner.take("tables", dict), f"{inner.where} tables")
+    tables = {column_name(name): tuple(column_name(one) for one in units.texts(name)) for name in units.names}
+    inner.done()
+    if most < 1 or not tables:
+        rule = "stopped_max is 1 or more, and tables names those that are compared"
+        raise Refused(
+            f"stopped_max = {most}, {len(tables)} tables", where=inner.where, rule=rule, do='write tables = { people = ["person"] }'
+        )
+    return HistoryAsked(least, most, tables)
 
 
 def _quota(fields: Fields) -> Quota | None:

@@ -14,6 +14,7 @@ from accord.release.noise import Noise
 from accord.release.rule import Rule
 from accord.release.rule_counts import MinimumContributors, MinimumCount
 from accord.release.rules import RULES
+from accord.study.history import History
 from accord.study.policy import EPSILON, RHO, NoiseAsked, Policy, Quota, RuleAsked, TablePolicy, is_most
 
 STUDY = "the study"
@@ -66,6 +67,7 @@ class Asked:
     purpose_code: str
     tables: tuple[str, ...]
     questions: tuple[Question, ...]
+    history: History | None = None
 
 
 def refusals(policy: Policy, asked: Asked, today: datetime.date) -> tuple[Refusal, ...]:
@@ -111,6 +113,7 @@ class _Check:
         yield from self._study(today)
         for question in self.asked.questions:
             yield from self._question(question)
+        yield from self._history()
         yield from self._quota()
 
     def _study(self, today: datetime.date) -> Iterator[Refusal]:
@@ -225,6 +228,24 @@ class _Check:
                 reason = f"{honest[0].column} counts another grouping than the one that {name} is made in"
                 yield self.no(f"{question.place}, {name}", reason, rule, f"add {count} to that GROUP BY, and a rule that judges it")
 
+    # ---- history
+
+    def _history(self) -> Iterator[Refusal]:
+        """Releases under rules are compared, table by table; those with noise are not, which hides differences by itself."""
+        asked, given = self.policy.history, self.asked.history
+        read = {name for question in self.asked.questions if not question.noise for name in question.usage.tables}
+        for name in (one for one in (asked.tables if asked else ()) if one in read and one in self.asked.tables):
+            assert asked is not None
+            columns, unit = asked.tables[name], given.tables.get(name) if given else None
+            nearest = _history_form(name, columns, asked.difference_min)
+            if given is None or unit is None:
+                yield self.no(STUDY, f"its releases of {name} are not compared with earlier ones", asked.sentence_of(name), nearest)
+            elif given.difference_min < asked.difference_min:
+                yield self.no(STUDY, f"its difference_min is {given.difference_min}", asked.sentence_of(name), nearest)
+            elif columns and not (unit.columns and set(unit.columns) <= set(columns)):
+                counted = unit.sentence(name, given.difference_min)
+                yield self.no(STUDY, f"groups of two releases differ by at least {counted}", asked.sentence_of(name), nearest)
+
     # ---- quota
 
     def _quota(self) -> Iterator[Refusal]:
@@ -294,6 +315,12 @@ def _noise_form(table: TablePolicy) -> str:
     measure, most = next(iter(table.noise.losses.items()))
     columns = f", columns = {_list(table.noise.unit)}, rows_max = …" if table.noise.unit else ""
     return f'write noise = {{ mechanism = "{MECHANISMS[measure]}", {measure} = "{most}", unit = {{ table = "{table.name}"{columns} }} }}'
+
+
+def _history_form(table: str, unit: Sequence[str], least: int) -> str:
+    """The comparison as a study writes it."""
+    rows = f" with unit = {_list(unit)} and the most rows_max of one" if unit else ""
+    return f"write difference_min = {least} below [history], and [history.tables.{table}]{rows}"
 
 
 def _other(measure: str) -> str:

@@ -14,6 +14,9 @@ def told(policy: Policy, asked: Asked) -> str:
         questions = [one for one in asked.questions if name in one.usage.tables]
         if questions:
             lines += _table(policy.tables[name], questions)
+    if policy.history is not None:
+        lines += [f"- History: {policy.history.sentence_of(name)}." for name in asked.tables if name in policy.history.tables]
+        lines.append(f"  After {policy.history.stopped_max} runs that were stopped for it, no more are begun over one version of the data.")
     if policy.quota is not None:
         lines.append(f"- Quota: {policy.quota.sentence}{_taken(asked)}.")
     return "\n".join(lines) + "\n"
