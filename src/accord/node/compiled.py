@@ -17,10 +17,12 @@ from accord.base.errors import Refused
 from accord.base.limits import PROTOCOL_VERSION
 from accord.frame.sql import to_plan
 from accord.mpc.party import PROFILES, Profile
+from accord.node.comparable import Told, require_comparable
 from accord.plan.after_noise import Formulas, parted
 from accord.plan.catalog import Catalog
 from accord.plan.document import formula_document, plan_document
-from accord.plan.explain import Explanation, Told, explain
+from accord.plan.explain import Explanation, explain
+from accord.plan.explain import Told as Explained
 from accord.plan.facts import tables_of, walk
 from accord.plan.lower import public_layouts
 from accord.plan.nodes import Input, Node
@@ -52,17 +54,45 @@ class Branch:
     asked: Node
     parameters: tuple[tuple[str, str], ...] = ()
 
+    def require_comparable(self, study: Study) -> None:
+        """Raises Refused where the study compares releases and this one, which has no noise, could not be."""
+        if study.history is not None and not self.text.noise:
+            require_comparable(Told(self.spec.name, self.asked, self.spec.rules), study.history, study.catalog)
+
+    def notes(self, study: Study) -> tuple[str, ...]:
+        """What people are told of it besides what it releases."""
+        once = (ONCE,) if self.text.once else ()
+        compared = (study.history.sentence,) if study.history is not None and not self.text.noise else ()
+        return (*self.text.notes, *once, *compared)
+
 
 @dataclass(frozen=True)
 class Compiled:
-    """The plans of a study."""
+    """The plans of a study.
+
+    `watch`, which a run adds, holds the checks against earlier releases, and `compared` the catalog that these read: see node/earlier.py.
+    Neither is signed; both follow from what is.
+    """
 
     study: Study
     branches: tuple[Branch, ...]
+    watch: ReleaseSpec | None = None
+    compared: Catalog | None = None
 
     @property
     def specs(self) -> tuple[ReleaseSpec, ...]:
-        return tuple(branch.spec for branch in self.branches)
+        """What is carried out; the checks come last."""
+        return (*(branch.spec for branch in self.branches), *([self.watch] if self.watch else []))
+
+    @property
+    def catalog(self) -> Catalog:
+        """What is read by everything that is carried out."""
+        return self.compared or self.study.catalog
+
+    @property
+    def receivers(self) -> tuple[str, ...]:
+        """Everybody to whom something is sealed."""
+        return tuple(dict.fromkeys([*self.study.recipients, *(self.watch.parties if self.watch else ())]))
 
     @property
     def profile(self) -> Profile:
@@ -95,10 +125,17 @@ class Compiled:
         return canonical.digest("plan", canonical.encode({"version": PROTOCOL_VERSION, "releases": releases}))
 
     @cached_property
+    def run_digest(self) -> bytes:
+        """The hash of what one run does: the signed plan, and its checks against earlier releases."""
+        if self.watch is None:
+            return self.plan_digest
+        return canonical.digest("run plan", self.plan_digest, canonical.encode(plan_document(self.watch.node, self.profile)))
+
+    @cached_property
     def explanation(self) -> Explanation:
         """What each party is shown before it signs."""
         study = self.study
-        told = [_told(branch) for branch in self.branches]
+        told = [_told(branch, study) for branch in self.branches]
         purpose = f"{study.purpose} (code {study.purpose_code})" if study.purpose_code else study.purpose
         return explain(told, study.catalog, self.profile, study.servers, study.title, purpose, tuple(_composed(self.branches)))
 
@@ -130,12 +167,27 @@ def explanation_digest(text: str) -> bytes:
 
 def compile_study(study: Study) -> Compiled:
     """Plan every release. Raises Refused with the release's name for what cannot be planned, and the nearest form."""
+    named = _queries(study)
+    drafts = [draft for release in study.releases for draft in _noised(study, release, named)]
+    branches = tuple(_branch(draft, node) for draft, node in zip(drafts, _placed(study, drafts), strict=True))
+    for branch in branches if study.history else ():
+        with _named(f"release {branch.spec.name}"):
+            branch.require_comparable(study)
+    return Compiled(study, branches)
+
+
+def questions(study: Study) -> list[tuple[ReleaseText, Node]]:
+    """Every question of a study as it was asked, with its release."""
+    named = _queries(study)
+    return [(draft.text, draft.asked) for release in study.releases for draft in _drafts(study, release, named)]
+
+
+def _queries(study: Study) -> dict[str, Node]:
     named: dict[str, Node] = {}
     for name, sql in study.queries.items():
         with _named(f"query {name}"):
             named[name] = to_plan(sql, study.catalog, named)
-    drafts = [draft for release in study.releases for draft in _noised(study, release, named)]
-    return Compiled(study, tuple(_branch(draft, node) for draft, node in zip(drafts, _placed(study, drafts), strict=True)))
+    return named
 
 
 def _noised(study: Study, release: ReleaseText, named: Mapping[str, Node]) -> list[_Draft]:
@@ -218,8 +270,8 @@ def _branch(draft: _Draft, node: Node) -> Branch:
             recipients=draft.recipients,
             rules=draft.rules,
             noise=draft.noise,
-            formulas=draft.formulas,
             losing=_losing(draft),
+            formulas=draft.formulas,
             judged=(*draft.text.judged, *(name for rule in draft.rules for name in rule.adds)),
             reason=draft.text.reason,
             title=draft.text.title,
@@ -258,10 +310,10 @@ def _named(where: str) -> Iterator[None]:
         raise Refused(error.what, where=place, rule=error.rule, do=error.do) from error
 
 
-def _told(branch: Branch) -> Told:
+def _told(branch: Branch, study: Study) -> Explained:
     """A release as the explanation tells it."""
     spec = branch.spec
-    return Told(
+    return Explained(
         name=spec.name,
         title=spec.title,
         node=spec.node,
@@ -274,5 +326,5 @@ def _told(branch: Branch) -> Told:
         losing=spec.losing,
         reason=spec.reason,
         judged=spec.judged,
-        notes=(*branch.text.notes, *([ONCE] if branch.text.once else [])),
+        notes=branch.notes(study),
     )
