@@ -15,10 +15,11 @@ from accord.node import owner
 from accord.node.session import open_study
 from accord.release import seal
 from accord.release.gate import ReleasePart
+from accord.release.rule_counts import MinimumCount
 from accord.study import receipt
 from accord.study.approval import approve
 from accord.study.receipt import PROVES
-from tests.node.conftest import SERVERS, write_data
+from tests.node.conftest import OWNERS, SERVERS, write_data
 
 
 def receipt_of(folder):
@@ -34,15 +35,15 @@ def change(folder, edit):
     path.write_text(json.dumps(document))
 
 
-def restated(folder, server, **facts):
-    """A server states something else of the run, and signs it with its own key."""
+def restated(folder, server, kind="statements", **facts):
+    """A server, or an owner, states something else of the run, and signs it with its own key."""
     own = open_study(folder).folder.party(server).keys()
 
     def edit(document):
-        for at, one in enumerate(document["statements"]):
+        for at, one in enumerate(document[kind]):
             if one["server"] == server:
                 made = receipt.state(own, {**one["facts"], **facts})
-                document["statements"][at] = {"server": server, "facts": made.facts, "signature": made.signature.hex()}
+                document[kind][at] = {"server": server, "facts": made.facts, "signature": made.signature.hex()}
 
     change(folder, edit)
 
@@ -75,6 +76,15 @@ def test_a_statement_says_what_was_agreed_checked_and_released(done):
         }
         assert facts["error_bounds"]["means"] == {"sector": "exact", "n": "exact", "mean_wage": "exact"}
         assert facts["versions"]["accord"] == accord.__version__
+        assert facts["evidence"]["high"]["reason"] == "a yes or no for a whole sector" and facts["evidence"]["high"]["once"]
+        (rule,) = facts["evidence"]["means"]["rules"]
+        assert rule == {
+            "rule": "minimum_count",
+            "parameters": {"column": "n", "minimum": 5},
+            "sentence": "a row is shown only where n is at least 5",
+            "stops": MinimumCount.stops,
+            "does_not_stop": MinimumCount.does_not_stop,
+        }
     sent = [one.facts["bytes_sent"] for one in session.verify().statements]
     assert sum(sent) // len(sent) == done.outcome.bytes_per_server
     assert max(one.facts["rounds"] for one in session.verify().statements) == done.outcome.rounds
@@ -176,6 +186,8 @@ def test_a_receipt_of_another_plan_does_not_hold_though_all_signed_it(finished):
     other = replace(session.agreement, plan=bytes(32))
     for server in SERVERS:
         restated(finished, server, agreement=other.document())
+    for owner_name in OWNERS:
+        restated(finished, owner_name, "owners", agreement=other.document())
 
     def signed_anew(document):
         document["agreement"] = other.document()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -92,9 +93,11 @@ def test_a_changed_missing_or_swapped_line_breaks_the_chain(tmp_path, damage):
 @pytest.fixture
 def signed(party_keys, consortium):
     agreement = Agreement(b"s" * 32, consortium.digest(), b"p" * 32, b"e" * 32)
-    facts = {"run": "r1", "agreement": agreement.document(), "inputs": {"wages.alpha": "00"}, "checks": ["minimum_count"]}
+    said = {"run": "r1", "agreement": agreement.document(), "inputs": {"wages.alpha": "00"}}
+    facts = {**said, "receipt": 2, "owners": ["alpha"], "checks": ["minimum_count"], "evidence": {"loses": "1"}}
     statements = tuple(receipt.state(party_keys[place.party], facts) for place in consortium.servers)
-    return receipt.Receipt("r1", agreement, tuple(approve(one, agreement) for one in party_keys.values()), statements)
+    owners = (receipt.state(party_keys["alpha"], {**said, "evidence": "00"}),)
+    return receipt.Receipt("r1", agreement, tuple(approve(one, agreement) for one in party_keys.values()), statements, owners)
 
 
 @pytest.fixture
@@ -121,11 +124,52 @@ def test_an_altered_statement_is_named(signed, consortium, required):
         receipt.verify(altered, consortium, required)
 
 
-@pytest.mark.parametrize("facts", [{"run": "r2"}, {"inputs": {}}, {"checks": []}])
+@pytest.mark.parametrize(
+    "facts", [{"run": "r2"}, {"inputs": {}}, {"checks": []}, {"evidence": {"loses": "0"}}, {"owners": []}, {"receipt": 1}]
+)
 def test_a_server_that_states_something_else_is_named(signed, consortium, required, party_keys, facts):
     other = dataclasses.replace(signed, statements=(*signed.statements[:2], _re_signed(signed.statements[2], party_keys, **facts)))
     with pytest.raises(Refused, match="gamma states another"):
         receipt.verify(other, consortium, required)
+
+
+@pytest.mark.parametrize(
+    ("facts", "sentence"),
+    [
+        ({"run": "r2"}, r"alpha states another run than this receipt \(rule: owners and servers speak of one run\)"),
+        ({"agreement": {}}, "alpha states another agreement"),
+        ({"inputs": {"wages.alpha": "01"}}, "owners and servers state different inputs"),
+    ],
+)
+def test_an_owner_that_states_something_else_is_named(signed, consortium, required, party_keys, facts, sentence):
+    other = dataclasses.replace(signed, owners=(_re_signed(signed.owners[0], party_keys, **facts),))
+    with pytest.raises(Refused, match=sentence):
+        receipt.verify(other, consortium, required)
+
+
+def test_an_owners_statement_is_signed_and_cannot_be_left_out(signed, consortium, required):
+    with pytest.raises(Refused, match="the statement of alpha is not signed by it, or was altered"):
+        receipt.verify(dataclasses.replace(signed, owners=(_with_facts(signed.owners[0], evidence="01"),)), consortium, required)
+    with pytest.raises(Refused, match="the owners' statements are not all here"):
+        receipt.verify(dataclasses.replace(signed, owners=()), consortium, required)
+
+
+def test_a_receipt_is_not_taken_for_an_earlier_version(signed, consortium, required):
+    """Version 1 has no owners' statements: who leaves them out cannot say that it is one. A later version is not known here."""
+    with pytest.raises(Refused, match="alpha states another version than this receipt"):
+        receipt.verify(dataclasses.replace(signed, owners=(), version=1), consortium, required)
+    with pytest.raises(Refused, match=r"this receipt is of version 3 \(rule: versions 1 to 2 are known here\)"):
+        receipt.verify(dataclasses.replace(signed, version=3), consortium, required)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_receipts_of_every_version_hold(version):
+    """Golden files: what each version's own release wrote."""
+    folder = Path(__file__).parent / "fixtures" / "receipts" / str(version)
+    parties = consortiums.read(folder)
+    found = receipt.read(folder / "receipt.json")
+    assert found.version == version
+    receipt.verify(found, parties, {name: parties.keys_of(name) for name in ("north", "south", "helper")})
 
 
 def test_a_receipt_of_another_consortium_is_refused(signed, consortium, required):
