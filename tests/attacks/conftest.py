@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from accord.node import runtimes
 from accord.node.folder import open_folder
 from accord.node.session import open_study
 from accord.node.setup import make_keys
 from accord.release.table import SUPPRESSED
+from tests.node.conftest import run_in_threads
 
 OFFICES = ("north", "south", "east")
 TOWNS = ("ash", "birch", "cedar", "elm")
@@ -64,6 +66,7 @@ values = [TOWNS]
 values = ["clerk", "driver", "judge", "nurse", "teacher"]
 [domains.office]
 values = ["north", "south", "east"]
+HISTORY
 [tables.persons]
 owners = ["north", "south", "east"]
 rows_max = 2000
@@ -117,11 +120,16 @@ class Register:
     def where(self, **wanted) -> list[Person]:
         return [one for one in self.persons if all(getattr(one, name) == value for name, value in wanted.items())]
 
-    def study(self, sql, rules=RULES, *, policy=True, recipient="reader", judged=(), towns=TOWNS):
+    def study(self, sql, rules=RULES, *, policy=True, recipient="reader", judged=(), towns=TOWNS, history=""):
         """The study in a folder of its own, with every office's file and policy."""
         place = self.folder / f"study{next(self.numbers)}"
         place.mkdir()
-        text = STUDY.replace("SQL", sql).replace("RECIPIENT", recipient).replace("TOWNS", ", ".join(f'"{one}"' for one in towns))
+        text = (
+            STUDY.replace("SQL", sql)
+            .replace("RECIPIENT", recipient)
+            .replace("HISTORY", history)
+            .replace("TOWNS", ", ".join(f'"{one}"' for one in towns))
+        )
         judged = f"judged = [{', '.join(repr(one) for one in judged)}]\n"
         (place / "study.toml").write_text(f"{text}{judged}{rules}\n", encoding="utf-8")
         opened = open_folder(place)
@@ -149,6 +157,24 @@ class Register:
         for party in session.study.approvers:
             session.sign(party)
         return session
+
+
+def ask_again(session, old, new):
+    """The same owners asked another question over the same data: what the reader holds after it is signed and run."""
+    path = session.folder.path / "study.toml"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    again = open_study(session.folder.path)
+    for party in again.study.approvers:
+        again.sign(party)
+    return again.tables("reader", again.run("local:"))["asked"].rows()
+
+
+@pytest.fixture
+def servers_in_threads(monkeypatch):
+    """Signed runs with real sockets and ledgers, without the start of three interpreters for each."""
+    monkeypatch.setattr(runtimes, "run_servers", run_in_threads)
 
 
 @pytest.fixture

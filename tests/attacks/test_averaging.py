@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 
 from accord.base.errors import Refused
-from accord.node import runtimes
 from accord.node.session import open_study
-from tests.attacks.conftest import TOWNS
-from tests.node.conftest import run_in_threads
+from tests.attacks.conftest import TOWNS, ask_again
 
 SQL = """SELECT t.town, COALESCE(p.n, 0) AS n FROM town AS t
 LEFT JOIN (SELECT town, COUNT(*) AS n FROM persons GROUP BY town) AS p USING (town) ORDER BY t.town"""
@@ -16,12 +14,6 @@ NOISE = 'noise = { mechanism = "discrete_laplace", epsilon = "1", unit = { table
 TIMES = 40
 SPREAD = 2.0
 """A bound on the standard deviation of one draw: three discrete Laplace shares of scale 1, any two of which have the promised loss."""
-
-
-@pytest.fixture
-def servers_in_threads(monkeypatch):
-    """Signed runs with real sockets and ledgers, without the start of three interpreters for each."""
-    monkeypatch.setattr(runtimes, "run_servers", run_in_threads)
 
 
 def counts(rows):
@@ -51,10 +43,5 @@ def test_another_wording_is_no_new_draw(register, servers_in_threads):
     for one version of the data."""
     session = register.signed(SQL, NOISE)
     session.run("local:")
-    path = session.folder.path / "study.toml"
-    path.write_text(path.read_text(encoding="utf-8").replace("What an attacker asks", "The same in other words"), encoding="utf-8")
-    again = open_study(session.folder.path)
-    for party in again.study.approvers:
-        again.sign(party)
     with pytest.raises(Refused, match="answered once per data version"):
-        again.run("local:")
+        ask_again(session, "What an attacker asks", "The same in other words")
