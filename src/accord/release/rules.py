@@ -11,6 +11,7 @@ from accord.release.rule import Rule
 from accord.release.rule_alone import NeverAlone
 from accord.release.rule_counts import MinimumContributors, MinimumCount, ZeroAndFull
 from accord.release.rule_dominance import Dominance, PPercent
+from accord.release.rule_microdata import KAnonymity
 
 RULES: dict[str, type[Rule]] = {
     one.name: one
@@ -21,10 +22,16 @@ RULES: dict[str, type[Rule]] = {
         Dominance,
         PPercent,
         NeverAlone,
+        KAnonymity,
     )
 }
 
-_KINDS: dict[str, tuple[type, str]] = {"str": (str, "a column"), "int": (int, "a number"), "tuple[str, ...]": (list, "columns")}
+_KINDS: dict[str, tuple[type, str]] = {
+    "str": (str, "a column"),
+    "int": (int, "a number"),
+    "tuple[str, ...]": (list, "columns"),
+    "Hierarchies": (dict, "columns with their levels"),
+}
 """What a study may write for a parameter, by its annotation."""
 
 
@@ -44,4 +51,11 @@ def _read(document: Mapping[str, Any]) -> Rule:
     if not needed <= given.keys() <= wanted.keys() or any(type(value) is not wanted[name][0] for name, value in given.items()):
         form = ", ".join(f"{name} = {words}{'' if name in needed else ' (may be left out)'}" for name, (_, words) in wanted.items())
         raise Refused(f"rule {kind.name} with {given}", rule=f"{kind.name} takes {form or 'nothing'}", do="correct the rule")
-    return kind(**{name: tuple(map(str, value)) if isinstance(value, list) else value for name, value in given.items()})
+    return kind(**{name: _frozen(value) for name, value in given.items()})
+
+
+def _frozen(value: Any) -> Any:
+    """Lists and tables as tuples."""
+    if isinstance(value, dict):
+        return tuple((name, _frozen(one)) for name, one in value.items())
+    return tuple(value) if isinstance(value, list) else value
