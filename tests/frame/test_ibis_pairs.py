@@ -80,6 +80,10 @@ PAIRS: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: s.group_by("region").agg(m=_.amount.median(), v=_.amount.var(), c=_.amount.cov(_.n)),
         "SELECT region, MEDIAN(amount) AS m, VAR_SAMP(amount) AS v, COVAR_SAMP(amount, n) AS c FROM sales GROUP BY region",
     ),
+    "deviations": (
+        lambda: s.group_by("region").agg(d=_.amount.std(), e=_.price.std(how="pop"), c=_.amount.corr(_.price, how="pop")),
+        "SELECT region, STDDEV(amount) AS d, STDDEV_POP(price) AS e, CORR(amount, price) AS c FROM sales GROUP BY region",
+    ),
     "truth values": (
         lambda: s.group_by("region").agg(x=_.ok.any(), y=_.ok.all(), z=(_.amount > 3).sum(), c=_.count(where=_.ok)),
         """SELECT region, BOOL_OR(ok) AS x, BOOL_AND(ok) AS y, SUM(CAST(amount > 3 AS BIGINT)) AS z, COUNT(*) FILTER (WHERE ok) AS c

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from accord.base.ring import Z32, Z64
-from accord.mpc import compare, convert, division, fixed, reciprocal, truncate
+from accord.mpc import compare, convert, division, fixed, integer_root, reciprocal, truncate
 from accord.mpc.compose import in_blocks
 from accord.mpc.party import Party, Profile
 from accord.mpc.product import multiply
@@ -72,6 +72,9 @@ COMPOSITES = {
     "reciprocal": Composite(inverse, (WIDE,), {"width": 41}),
     "quotient": Composite(division.quotient, (A, B), {"a_bits": 40, "b_bits": 20}),
     "quotient by a wide divisor": Composite(division.quotient, (A, WIDE), {"a_bits": 60, "b_bits": 41}),
+    "floor_root": Composite(integer_root.floor_root, (A,), {"bits": 40}),
+    "floor_root of few bits": Composite(integer_root.floor_root, (A & 15,), {"bits": 4}),
+    "headroom": Composite(reciprocal.headroom, (WIDE,), {"bits": 40}),
     "divide": Composite(division.divide, (A, B), {"fraction_bits": 16, "a_bits": 40, "b_bits": 20}),
 }
 SMALL = Profile(block_rows=256, blocks_in_flight=3)

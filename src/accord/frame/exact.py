@@ -1,7 +1,7 @@
 """A question's own SQL, rewritten so that DuckDB computes it exactly.
 
-DuckDB computes `/`, AVG, variances and interpolated quantiles in floating point and whole-number constants in 32 bits; each becomes
-integer arithmetic, as the types that the plan inferred say. Everything else is DuckDB's own meaning of the SQL.
+DuckDB computes `/`, AVG, variances, their roots, correlations and interpolated quantiles in floating point and whole-number constants in
+32 bits; each becomes integer arithmetic, as the types that the plan inferred say. Everything else is DuckDB's own meaning of the SQL.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from accord.frame.dates import is_interval
 from accord.frame.places import TYPE
-from accord.plan.local_expression import cast_to, exact_quotient, storage_type
+from accord.plan.local_expression import cast_to, exact_correlation, exact_quotient, exact_root, storage_type
 from accord.plan.types import DATE, DECIMAL, INT, Type
 from accord.plan.typing import DIVIDE_DIGITS
 
@@ -101,20 +101,50 @@ def _average(node: exp.Expr, type: Type, wrap: Wrap) -> exp.Expr:
 
 
 def _moment(node: exp.Expr, type: Type, wrap: Wrap) -> exp.Expr:
-    """(n · Σxy − Σx · Σy) / (n · (n − 1)) of units, or / (n · n) of a population."""
-    pair = [node.this, node.expression or node.this]
+    """N / D of units."""
+    _, over, under = _second_moment(node, [node.this, node.expression or node.this], wrap)
+    scale = type.scale - DIVIDE_DIGITS
+    return _of_units(exact_quotient(over, under, (0, 0, DIVIDE_DIGITS)), scale, type)
+
+
+def _second_moment(node: exp.Expr, pair: list[exp.Expr], wrap: Wrap) -> tuple[exp.Expr, exp.Expr, exp.Expr]:
+    """n, N = n · Σxy − Σx · Σy and D = n · (n − 1), or n · n of a population, in units; NULL is left out with its partner."""
     known = exp.and_(*(exp.Not(this=exp.Is(this=exp.paren(one.copy()), expression=exp.null())) for one in pair))
     first, second = (exp.paren(_in_units(one, known)) for one in pair)
     total, other = (wrap(exp.Sum(this=one.copy())) for one in (first, second))
     products = wrap(exp.Sum(this=exp.Mul(this=first, expression=second)))
     count = cast_to(wrap(exp.Count(this=first.copy())), "HUGEINT")
     over = exp.Sub(this=exp.Mul(this=count, expression=products), expression=exp.Mul(this=total, expression=other))
-    one = exp.Literal.number(0 if isinstance(node, exp.VariancePop | exp.CovarPop) else 1)
-    less = exp.paren(exp.Sub(this=count.copy(), expression=one))
-    scale = type.scale - DIVIDE_DIGITS
-    found = exact_quotient(exp.paren(over), exp.Mul(this=count.copy(), expression=less), (0, 0, DIVIDE_DIGITS))
+    is_population = isinstance(node, exp.VariancePop | exp.CovarPop | exp.StddevPop)
+    less = exp.paren(exp.Sub(this=count.copy(), expression=exp.Literal.number(0 if is_population else 1)))
+    return count, exp.paren(over), exp.paren(exp.Mul(this=count.copy(), expression=less))
+
+
+def _of_units(node: exp.Expr, scale: int, type: Type) -> exp.Expr:
+    """A number of units of 10^-scale, as the number that it is."""
     unit = cast_to(exp.Literal.string("0." + "1".rjust(scale, "0") if scale else "1"), f"DECIMAL({scale + 1}, {scale})")
-    return cast_to(exp.Mul(this=found, expression=unit), storage_type(type))
+    return cast_to(exp.Mul(this=node, expression=unit), storage_type(type))
+
+
+def _deviation(node: exp.Expr, type: Type, wrap: Wrap) -> exp.Expr:
+    """Half of the root of four times N / D, rounded up."""
+    _, over, under = _second_moment(node, [node.this, node.this], wrap)
+    four = exp.Mul(this=over, expression=exp.Literal.number(4 * 100 ** (type.scale - _scale(node.this))))
+    whole = exp.IntDiv(this=exp.paren(four), expression=exp.Nullif(this=under, expression=exp.Literal.number(0)))
+    twice = exp.paren(exp.Add(this=exact_root(exp.paren(whole)), expression=exp.Literal.number(1)))
+    return _of_units(exp.IntDiv(this=twice, expression=exp.Literal.number(2)), type.scale, type)
+
+
+def _correlation(node: exp.Expr, type: Type, wrap: Wrap) -> exp.Expr:
+    """Of N of both, and of each with itself where the other is there."""
+    pair = [node.this, node.expression]
+    known = exp.and_(*(exp.Not(this=exp.Is(this=exp.paren(one.copy()), expression=exp.null())) for one in pair))
+    both = []
+    for one in pair:
+        both.append(exp.Case(ifs=[exp.If(this=known.copy(), true=one.copy())]))
+        both[-1].meta[TYPE] = one.meta[TYPE]
+    moments = [_second_moment(node, [x, y], wrap)[1] for x, y in ((both[0], both[1]), (both[0], both[0]), (both[1], both[1]))]
+    return cast_to(exact_correlation(*moments), storage_type(type))
 
 
 def _in_units(node: exp.Expr, known: exp.Expr) -> exp.Expr:
@@ -141,6 +171,8 @@ _AGGREGATES: dict[Any, Callable[[exp.Expr, Type, Wrap], exp.Expr]] = {
     exp.Sum: _sum,
     exp.Avg: _average,
     (exp.Variance, exp.VariancePop, exp.CovarSamp, exp.CovarPop): _moment,
+    (exp.Stddev, exp.StddevSamp, exp.StddevPop): _deviation,
+    exp.Corr: _correlation,
     (exp.Median, exp.PercentileCont, exp.WithinGroup): _median,
 }
 

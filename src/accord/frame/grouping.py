@@ -12,7 +12,8 @@ from accord.base.errors import Refused
 from accord.base.names import fresh_name
 from accord.frame.expressions import Expressions, refusal
 from accord.frame.grouping_sets import distinct, grouping_number, told_apart
-from accord.frame.measures import MEASURES, Measure, Part
+from accord.frame.measure import Measure, Part
+from accord.frame.measures import MEASURES
 from accord.frame.places import TYPE, at, copy_types
 from accord.plan.catalog import Catalog
 from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal

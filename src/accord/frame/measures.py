@@ -1,9 +1,7 @@
-"""Aggregates of SQL made of those that a plan has: averages, variances and covariances of exact sums, the median of two quantiles."""
+"""The aggregates of SQL, made of those that a plan has: averages of exact sums, the median of two quantiles; moments.py has the spreads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -11,37 +9,11 @@ from sqlglot import exp
 
 from accord.base.errors import Refused
 from accord.frame.expressions import average
+from accord.frame.measure import Made, Measure, Part, countable, require_numbers
+from accord.frame.moments import correlation, deviation, moment
 from accord.plan.expression import Expression
-from accord.plan.literals import can_be_null
 from accord.plan.types import BOOL, DATE, INT, Type
-from accord.plan.typing import CONDITION, DIVIDE_DIGITS, NUMBERS, article, call, cast, decimal, integer, null, quotient
-
-
-@dataclass(frozen=True)
-class Part:
-    """One aggregate of the plan: its function, its argument (None for all rows), and the share of a quantile."""
-
-    function: str
-    argument: Expression | None
-    share: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class Measure:
-    """An aggregate of the SQL: its parts by the suffix of their names, and what is made of their columns.
-
-    Where `ranked` is given, the parts are those that `placed` makes of it, of its number among the values of its group from 0, and of how
-    many values there are that are not NULL.
-    """
-
-    parts: list[tuple[str, Part]]
-    result: Callable[..., Expression]
-    where: Expression | None = None
-    ranked: Expression | None = None
-    placed: Callable[[Expression, Expression, Expression], list[tuple[str, Part]]] | None = None
-
-
-Made = Callable[[Any, list[Expression]], Measure]
+from accord.plan.typing import CONDITION, article, call, cast, decimal, integer, null, quotient
 
 
 def _itself(only: Expression) -> Expression:
@@ -53,12 +25,7 @@ def _plain(function: str) -> Made:
 
 
 def _count(_: exp.Count, arguments: list[Expression]) -> Measure:
-    return Measure([("", Part("count", _nullable(arguments[0]) if arguments else None))], _itself)
-
-
-def _nullable(argument: Expression) -> Expression | None:
-    """What COUNT counts: nothing but rows where the argument is never NULL."""
-    return argument if argument.type.nullable else None
+    return Measure([("", Part("count", countable(arguments[0]) if arguments else None))], _itself)
 
 
 def _count_if(_: exp.CountIf, arguments: list[Expression]) -> Measure:
@@ -73,68 +40,11 @@ def one_if(condition: Expression) -> Expression:
     return cast(condition, Type(INT))
 
 
-def _require_numbers(word: str, *arguments: Expression) -> None:
-    for one in arguments:
-        if one.type.kind not in NUMBERS:
-            do = "average a CASE that gives each value a number"
-            raise Refused(f"{word} of {article(one.type.kind)}", rule=f"{word} takes numbers", do=do)
-
-
 def _average(_: exp.Avg, arguments: list[Expression]) -> Measure:
     argument = arguments[0]
-    _require_numbers("AVG", argument)
-    parts = [("", Part("sum", argument)), ("_rows", Part("count", _nullable(argument)))]
+    require_numbers("AVG", argument)
+    parts = [("", Part("sum", argument)), ("_rows", Part("count", countable(argument)))]
     return Measure(parts, lambda total, count: average(total, count, argument.type))
-
-
-# ---- second moments: (n · Σxy − Σx · Σy) / (n · (n − 1)), or / (n · n) of a population
-
-
-def _moment(word: str, population: bool) -> Made:
-    """VAR and COVAR, exact but for one rounding; of numbers moved to the middle of their range, which changes only the sums' size."""
-
-    def measure(node: exp.Expr, arguments: list[Expression]) -> Measure:
-        _require_numbers(word, *arguments)
-        first, second = _centred(arguments[0]), _centred(arguments[-1])
-        if len(arguments) > 1 and can_be_null(first, second):
-            known = call("not", call("or", call("is_null", first), call("is_null", second)))
-            first, second = call("case", known, first, null()), call("case", known, second, null())
-        scale = first.type.scale + second.type.scale + DIVIDE_DIGITS
-        bound = _largest(first.type, second.type, population) * 10**DIVIDE_DIGITS
-        parts = [
-            ("", Part("sum", call("multiply", first, second))),
-            ("_sum", Part("sum", first)),
-            ("_rows", Part("count", _nullable(first))),
-        ]
-        parts += [("_other", Part("sum", second))] if len(arguments) > 1 else []
-
-        def result(products: Expression, total: Expression, count: Expression, other: Expression | None = None) -> Expression:
-            try:
-                over = call("subtract", call("multiply", count, products), call("multiply", total, other or total))
-                under = call("multiply", count, count if population else call("greatest", call("subtract", count, integer(1)), integer(0)))
-                return quotient(over, under, scale, (0 if len(arguments) == 1 else -bound, bound))
-            except Refused as error:
-                do = "narrow the declared bounds, ROUND(x, fewer digits), or release SUM(x), SUM(x * x) and COUNT(x)"
-                raise Refused(f"{word}: {error.what}", rule=error.rule, do=do) from None
-
-        return Measure(parts, result)
-
-    return measure
-
-
-def _centred(argument: Expression) -> Expression:
-    """The number less the middle of its range, in the same scale."""
-    type = argument.type
-    middle = (type.low + type.high) // 2
-    if not middle:
-        return argument
-    return call("subtract", argument, decimal(middle, type.scale) if type.scale else integer(middle))
-
-
-def _largest(first: Type, second: Type, population: bool) -> int:
-    """The largest second moment: of two rows at the ends of their ranges."""
-    spread = (first.high - first.low) * (second.high - second.low)
-    return -(-spread // 4) if population else -(-spread // 2)
 
 
 # ---- quantiles
@@ -144,7 +54,7 @@ def _require_between(word: str, argument: Expression) -> None:
     """Raises Refused for values between which nothing lies."""
     if argument.type.kind == DATE:
         raise Refused(f"{word} of a date, which can lie between two days", do="QUANTILE_DISC(day, 0.5)")
-    _require_numbers(word, argument)
+    require_numbers(word, argument)
 
 
 def _median(_: exp.Expr, arguments: list[Expression]) -> Measure:
@@ -223,20 +133,6 @@ def _within(node: exp.WithinGroup, arguments: list[Expression]) -> Measure:
     return made(node, arguments)
 
 
-def _root(word: str, square: str) -> Made:
-    def measure(_: exp.Expr, arguments: list[Expression]) -> Measure:
-        raise Refused(
-            f"{word} is not supported", rule="there is no exact square root", do=f"release {square}; the recipient takes the root"
-        )
-
-    return measure
-
-
-def _correlation(_: exp.Corr, arguments: list[Expression]) -> Measure:
-    do = "release COVAR_POP(x, y), VAR_POP(x) and VAR_POP(y); the recipient takes the root and divides"
-    raise Refused("CORR is not supported", rule="there is no exact square root", do=do)
-
-
 MEASURES: dict[type[Any], tuple[str, Made]] = {
     exp.Sum: ("sum", _plain("sum")),
     exp.Count: ("count", _count),
@@ -244,14 +140,14 @@ MEASURES: dict[type[Any], tuple[str, Made]] = {
     exp.Min: ("min", _plain("min")),
     exp.Max: ("max", _plain("max")),
     exp.Avg: ("avg", _average),
-    exp.Variance: ("var_samp", _moment("VAR_SAMP", False)),
-    exp.VariancePop: ("var_pop", _moment("VAR_POP", True)),
-    exp.CovarSamp: ("covar_samp", _moment("COVAR_SAMP", False)),
-    exp.CovarPop: ("covar_pop", _moment("COVAR_POP", True)),
-    exp.Stddev: ("stddev", _root("STDDEV", "VAR_SAMP(x)")),
-    exp.StddevSamp: ("stddev_samp", _root("STDDEV_SAMP", "VAR_SAMP(x)")),
-    exp.StddevPop: ("stddev_pop", _root("STDDEV_POP", "VAR_POP(x)")),
-    exp.Corr: ("corr", _correlation),
+    exp.Variance: ("var_samp", moment("VAR_SAMP", False)),
+    exp.VariancePop: ("var_pop", moment("VAR_POP", True)),
+    exp.CovarSamp: ("covar_samp", moment("COVAR_SAMP", False)),
+    exp.CovarPop: ("covar_pop", moment("COVAR_POP", True)),
+    exp.Stddev: ("stddev", deviation("STDDEV", False)),
+    exp.StddevSamp: ("stddev_samp", deviation("STDDEV_SAMP", False)),
+    exp.StddevPop: ("stddev_pop", deviation("STDDEV_POP", True)),
+    exp.Corr: ("corr", correlation),
     exp.Median: ("median", _median),
     exp.Quantile: ("quantile", _discrete),
     exp.PercentileDisc: ("quantile_disc", _discrete),

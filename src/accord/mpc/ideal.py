@@ -7,6 +7,7 @@ maps each protocol to its twin.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isqrt
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from accord.mpc import (
     fixed,
     hash_keys,
     inputs,
+    integer_root,
     logarithm,
     logistic,
     lookup,
@@ -175,6 +177,16 @@ def quotient(a: Column, b: Column, *, a_bits: int, b_bits: int) -> Column:
 def divide(a: Column, b: Column, *, fraction_bits: int, a_bits: int, b_bits: int) -> Column:
     """What the protocol gives, within its stated error."""
     return (a << fraction_bits) // b
+
+
+def floor_root(x: Column, *, bits: int) -> Column:
+    return np.array([isqrt(int(one)) for one in x], np.int64)
+
+
+def headroom(x: Column, *, bits: int) -> Column:
+    """For 0 what the protocol gives: its count of leading zeros is all ones there."""
+    zeros = [bits - int(one).bit_length() if one else (1 << (bits - 1).bit_length()) - 1 for one in x]
+    return np.array([1 << (count // 2) for count in zeros], np.int64)
 
 
 # ---- hashes of keys
@@ -379,6 +391,7 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     fixed.fixed_multiply: fixed_multiply,
     hash_keys.hash_keys: hash_words,
     inputs.input_from: as_given,
+    integer_root.floor_root: floor_root,
     logarithm.log: log,
     logistic.logistic: logistic_of,
     lookup.look_up: look_up,
@@ -402,6 +415,7 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     product.square: square,
     quickselect.order_statistics: order_statistics,
     quickselect.quickselect: at_ranks,
+    reciprocal.headroom: headroom,
     reciprocal.leading_zeros: leading_zeros,
     reciprocal.reciprocal: inverse,
     reciprocal.scaled: scaled,

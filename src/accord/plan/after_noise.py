@@ -19,7 +19,7 @@ from accord.plan.typing import column
 
 Formulas = tuple[tuple[str, Expression], ...]
 """Output columns in order, each of the columns of the table that is released."""
-COMPUTED = frozenset(FUNCTIONS) - LOCAL_FUNCTIONS - {"floor_divide"}
+COMPUTED = frozenset(FUNCTIONS) - LOCAL_FUNCTIONS - {"floor_divide", "units", "root", "correlation"}
 """What a recipient's machine computes."""
 
 

@@ -8,6 +8,7 @@ and as the oracle that `lower` is compared with.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import isqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from accord.plan.evaluate_text import TEXT_MEANINGS
 from accord.plan.expression import Call, ColumnRef, Expression, Literal
+from accord.plan.moments import correlation
 from accord.plan.types import BOOL, CATEGORY, TEXT, Type
 
 Integers = NDArray[np.int64]
@@ -228,6 +230,16 @@ def recoding(before: Type, after: Type) -> list[int]:
     return [places[value] for value in before.values]
 
 
+def _root(_: Call, argument: Plain) -> Plain:
+    return Plain.of(np.array([isqrt(one) for one in argument.values.tolist()], np.int64), argument.nulls)
+
+
+def _correlation(_: Call, *arguments: Plain) -> Plain:
+    nulls = np.logical_or.reduce([one.nulls for one in arguments] + [one.values == 0 for one in arguments[1:]])
+    rows = zip(*(one.values.tolist() for one in arguments), nulls.tolist(), strict=True)
+    return Plain.of(np.array([0 if null else correlation(*numbers) for *numbers, null in rows], np.int64), nulls)
+
+
 MEANINGS: dict[str, Callable[..., Plain]] = {
     "add": _strict(np.add),
     "subtract": _strict(np.subtract),
@@ -252,6 +264,9 @@ MEANINGS: dict[str, Callable[..., Plain]] = {
     "least": _extreme(np.less),
     "greatest": _extreme(np.greater),
     "cast": _cast,
+    "units": lambda _, argument: argument,
+    "root": _root,
+    "correlation": _correlation,
     **{function: _local(function) for function in TEXT_MEANINGS},
 }
 """Function name to its meaning: the call itself, then its arguments' columns."""

@@ -13,12 +13,13 @@ FUNCTIONS = (
     "eq", "ne", "lt", "le", "gt", "ge",
     "and", "or", "not", "is_null",
     "case", "coalesce", "least", "greatest", "cast", "list",
+    "units", "root", "correlation",
     "like", "substring", "upper", "lower", "trim", "length", "concat", "starts_with", "contains",
     "year", "quarter", "month", "day", "add_months",
 )  # fmt: skip
 """`divide` is SQL's `/` with a decimal result of stated scale, rounded half away from zero; `floor_divide` is DuckDB's `//` of
 non-negative integers; `round(x, digits)`; `case` takes condition, value, …, otherwise; `list` holds the values of a row
-that `largest` looks at. AND, OR and NOT are three-valued.
+that `largest` looks at; `units`, `root` and `correlation` are what STDDEV and CORR are made of. AND, OR and NOT are three-valued.
 Functions of TEXT and the parts of a date are LOCAL_FUNCTIONS: only the owner's engine evaluates them."""
 LOCAL_FUNCTIONS = frozenset(FUNCTIONS[FUNCTIONS.index("like") :])
 
@@ -54,7 +55,7 @@ class Call(Expression):
 
 AGGREGATES = ("sum", "count", "min", "max", "count_distinct", "quantile_disc", "bool_and", "bool_or", "largest")
 """`largest` is asked for by rules alone (plan/largest.py).
-AVG, VAR, COVAR and interpolated quantiles are computed from these, row by row, after the group-by."""
+AVG, VAR, COVAR, STDDEV, CORR and interpolated quantiles are computed from these, row by row, after the group-by."""
 WINDOWS = ("row_number", "rank", "dense_rank", "lag", "lead", "first_value", "last_value", "sum", "count", "min", "max")
 
 

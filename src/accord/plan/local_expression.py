@@ -12,6 +12,7 @@ from sqlglot import exp
 
 from accord.data.rules import EPOCH
 from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, WindowCall
+from accord.plan.moments import CORRELATION_DIGITS, CUT_BITS, NORMAL_BITS
 from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, INT, TEXT, Type
 
 DIGITS_MAX = 19
@@ -205,6 +206,61 @@ def _add_months(_: Call, arguments: list[exp.Expr]) -> exp.Expr:
     return cast_to(exp.Add(this=_paren(arguments[0]), expression=months), "DATE")
 
 
+# ---- roots and correlations
+
+
+def whole_units(node: exp.Expr, scale: int) -> exp.Expr:
+    """The number of units of its last digit that a decimal has."""
+    return cast_to(_units(node, scale), "BIGINT")
+
+
+def exact_root(node: exp.Expr) -> exp.Expr:
+    """⌊√x⌋ of a whole number below 2^62: floating point is one too high or too low at most."""
+    x, one = exp.paren(cast_to(node, "HUGEINT")), exp.Literal.number(1)
+    near = exp.paren(_near_root(node))
+    after = exp.paren(exp.Add(this=near, expression=one))
+    high = exp.GT(this=exp.Mul(this=near.copy(), expression=near.copy()), expression=x)
+    low = exp.LTE(this=exp.Mul(this=after, expression=after.copy()), expression=x.copy())
+    less, more = exp.Sub(this=near.copy(), expression=one.copy()), exp.Add(this=near.copy(), expression=one.copy())
+    return cast_to(exp.Case(ifs=[exp.If(this=high, true=less), exp.If(this=low, true=more)], default=near.copy()), "BIGINT")
+
+
+def _near_root(node: exp.Expr) -> exp.Expr:
+    return cast_to(exp.Floor(this=exp.Sqrt(this=cast_to(node, "DOUBLE"))), "HUGEINT")
+
+
+def exact_correlation(c: exp.Expr, x: exp.Expr, y: exp.Expr) -> exp.Expr:
+    """The integers of plan/moments.py; NULL where x or y is 0. The root is of less than 2^52, so that floating point has it exactly."""
+    c, x, y = (exp.paren(cast_to(one, "HUGEINT")) for one in (c, x, y))
+    h, g = _headroom(x), _headroom(y)
+    root = exp.Nullif(this=_near_root(_product(_cut(x, h, h), _cut(y, g, g))), expression=exp.Literal.number(0))
+    scales = (0, 0, CORRELATION_DIGITS)
+    size = exact_quotient(_cut(exp.Abs(this=c), h, g), root, scales)
+    return exp.Case(ifs=[exp.If(this=_is_negative(c), true=exp.Neg(this=size))], default=size.copy())
+
+
+def _product(*factors: exp.Expr) -> exp.Expr:
+    made = factors[0].copy()
+    for one in factors[1:]:
+        made = exp.Mul(this=made, expression=one.copy())
+    return exp.paren(made)
+
+
+def _cut(*factors: exp.Expr) -> exp.Expr:
+    return exp.paren(exp.IntDiv(this=_product(*factors), expression=exp.Literal.number(1 << CUT_BITS)))
+
+
+def _headroom(x: exp.Expr) -> exp.Expr:
+    """The largest power of two h with x · h² below 2^NORMAL_BITS."""
+    bits = exp.Length(this=exp.Anonymous(this="BIN", expressions=[cast_to(x, "BIGINT")]))
+    half = exp.IntDiv(this=exp.paren(exp.Sub(this=exp.Literal.number(NORMAL_BITS), expression=bits)), expression=exp.Literal.number(2))
+    one = cast_to(exp.Literal.number(1), "BIGINT")
+    return cast_to(exp.BitwiseLeftShift(this=one, expression=exp.paren(half)), "HUGEINT")
+
+
+# ---- the table of functions
+
+
 _WRITTEN: dict[str, Callable[[Call, list[exp.Expr]], exp.Expr]] = {
     "add": _arithmetic(exp.Add),
     "subtract": _arithmetic(exp.Sub),
@@ -229,6 +285,9 @@ _WRITTEN: dict[str, Callable[[Call, list[exp.Expr]], exp.Expr]] = {
     "least": _called(exp.Least),
     "greatest": _called(exp.Greatest),
     "cast": _cast,
+    "units": lambda call, arguments: whole_units(arguments[0], call.arguments[0].type.scale),
+    "root": lambda _, arguments: exact_root(arguments[0]),
+    "correlation": lambda _, arguments: exact_correlation(*arguments),
     "list": lambda _, arguments: _function("LIST_VALUE", *arguments),
     "like": _like,
     "substring": _of_text(exp.Substring, "this", "start", "length"),

@@ -17,7 +17,7 @@ import numpy as np
 from accord.base.errors import OurFault
 from accord.base.limits import KEY_BYTES, SERVERS
 from accord.base.ring import Column, Ring
-from accord.mpc import bits, compare, convert, division, product, truncate
+from accord.mpc import bits, compare, convert, division, integer_root, product, reciprocal, truncate
 from accord.mpc.coins import PairKeys
 from accord.mpc.cost import Cost, cost_of
 from accord.mpc.party import LAN, Party, Profile
@@ -228,3 +228,5 @@ quotient = counted(
     lambda me, a, b, a_bits, b_bits: (a.rows, a_bits, b_bits, me.profile.adder),
     lambda a, b, a_bits, b_bits: _ring(a.rows, a.ring),
 )
+floor_root = counted(integer_root.floor_root, lambda me, x, bits: (x.rows, bits), lambda x, bits: _ring(x.rows, x.ring))
+headroom = counted(reciprocal.headroom, lambda me, x, bits: (x.rows, bits, me.profile.adder), lambda x, bits: _ring(x.rows, x.ring))

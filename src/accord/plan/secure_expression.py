@@ -19,13 +19,14 @@ from accord.plan.secure_arithmetic import ARITHMETIC
 from accord.plan.secure_flags import Flag, as_bits, difference
 from accord.plan.secure_flow import Step, flow
 from accord.plan.secure_logic import LOGIC
+from accord.plan.secure_moments import MOMENTS
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable
 from accord.plan.secure_text import TEXTS, of_texts, word_of
 from accord.plan.secure_values import Number, Truth, Value, shared, value_of, zeroed
 from accord.plan.types import BOOL, CATEGORY, TEXT, Type
 from accord.wire.exchange import Protocol
 
-MEANINGS: dict[str, Callable[..., Protocol[Any]]] = {**ARITHMETIC, **LOGIC}  # type: ignore[dict-item]
+MEANINGS: dict[str, Callable[..., Protocol[Any]]] = {**ARITHMETIC, **MOMENTS, **LOGIC}  # type: ignore[dict-item]
 """Function name to its secure form: the party, the call itself, its arguments' values."""
 
 

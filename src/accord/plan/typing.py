@@ -43,6 +43,7 @@ from accord.plan.nodes import Field
 from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, INT, TEXT, Type
 from accord.plan.typing_aggregates import aggregate, quantile, windowed
 from accord.plan.typing_local import BUILDERS as LOCAL_BUILDERS
+from accord.plan.typing_moments import MOMENT_BUILDERS
 
 __all__ = [
     "CONDITION",
@@ -466,5 +467,6 @@ _BUILDERS: dict[str, Callable[..., Expression]] = {
     "coalesce": _coalesce,
     "least": _extreme,
     "greatest": _extreme,
+    **MOMENT_BUILDERS,
     **LOCAL_BUILDERS,
 }

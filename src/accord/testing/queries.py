@@ -391,19 +391,16 @@ class Queries:
         number = self._number(scope, 1)
         truth = self._predicate(scope, 0)
         column = self.chance.choice(scope).name
+        one = self._of(scope, NUMBER) or "1"
         options = {
             "COUNT(*)": "COUNT(*)",
-            "SUM": f"SUM({number})",
             "COUNT": f"COUNT({column})",
-            "MIN": f"MIN({number})",
-            "MAX": f"MAX({number})",
-            "AVG": f"AVG({number})",
+            **{name: f"{name}({number})" for name in ("SUM", "MIN", "MAX", "AVG")},
             "COUNT(DISTINCT)": f"COUNT(DISTINCT {column})",
-            "BOOL_AND": f"BOOL_AND({truth})",
-            "BOOL_OR": f"BOOL_OR({truth})",
-            "MEDIAN": f"MEDIAN({self._of(scope, NUMBER) or '1'})",
-            "QUANTILE_DISC": f"QUANTILE_DISC({self._of(scope, NUMBER) or '1'}, 0.3)",
-            "VAR_POP": f"VAR_POP({self._of(scope, NUMBER) or '1'})",
+            **{name: f"{name}({truth})" for name in ("BOOL_AND", "BOOL_OR")},
+            **{name: f"{name}({one})" for name in ("MEDIAN", "VAR_POP", "STDDEV", "STDDEV_POP")},
+            "QUANTILE_DISC": f"QUANTILE_DISC({one}, 0.3)",
+            "CORR": f"CORR({one}, {self._of(scope, NUMBER) or '1'})",
         }
         word = self._word(*options, "COUNT(*)", "SUM", "SUM", "MIN", "MAX")
         if self._maybe(0.15) and word not in ("MEDIAN", "QUANTILE_DISC", "VAR_POP"):
