@@ -144,7 +144,10 @@ def run(
 def open_result(
     result: Annotated[Path, typer.Argument(metavar="RESULT", help="A study (its newest run), or the folder of a run.", show_default=False)],
     recipient: Annotated[str, typer.Option("--as", metavar="RECIPIENT", help="Whose key opens it.", show_default=False)],
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a CSV file instead of the screen.", show_default=False)] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a CSV file, and a report beside it.", show_default=False),
+    ] = None,
 ) -> None:
     """Decrypt what a recipient got, with its own key, on this machine."""
     from accord.cli import results
@@ -152,12 +155,29 @@ def open_result(
     results.open_result(result, recipient, csv)
 
 
+@app.command("approve-output", rich_help_panel=RUN)
+def approve_output(
+    report: Annotated[Path, typer.Argument(metavar="REPORT", help="FILE.report.json, as `accord open` wrote it.", show_default=False)],
+    party: Annotated[str, typer.Option("--as", metavar="PARTY", help="Whose key signs.", show_default=False)],
+    checker: Annotated[str, typer.Option(metavar="NAME", help="The person who checked.", show_default=False)],
+    decline: Annotated[str | None, typer.Option(metavar="REASON", help="Sign that it may not be used.", show_default=False)] = None,
+    study: Annotated[Path | None, typer.Option(metavar="STUDY", help="The study, for a report that lies elsewhere.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="For scripts: sign without showing what is signed.")] = False,
+) -> None:
+    """Sign that a person checked an output: the report's hash, with a party's key."""
+    from accord.cli import output
+
+    output.approve(report, party, checker, decline, study, yes)
+
+
 @app.command(rich_help_panel=RUN)
 def verify(
-    receipt: Annotated[Path, typer.Argument(metavar="RECEIPT", help="A receipt, a run's folder, or a study.", show_default=False)],
+    receipt: Annotated[
+        Path, typer.Argument(metavar="RECEIPT", help="A receipt or report, a run's folder, or a study.", show_default=False)
+    ],
     study: Annotated[Path | None, typer.Option(metavar="STUDY", help="The study, for a receipt that lies elsewhere.")] = None,
 ) -> None:
-    """Check a receipt: signatures, approvals, and that its three servers agree. Needs no network."""
+    """Check a receipt: signatures, approvals, and that its three servers agree; or a report. Needs no network."""
     from accord.cli import results
 
     results.verify(receipt, study)

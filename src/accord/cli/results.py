@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from accord.base.errors import Refused
+from accord.cli import output
 from accord.cli.places import locate
 from accord.cli.screen import Phases, amount, clock, console, grid, show_text
 from accord.node.runtimes import Outcome
@@ -13,6 +14,7 @@ from accord.node.session import open_study
 from accord.release.seal import ReleasedTable
 from accord.study import document
 from accord.study.receipt import PROVES
+from accord.study.report import is_report
 
 REHEARSALS = {
     "clear:": "computed in the clear on this machine, to check the question: nothing was encrypted, signed or released",
@@ -75,9 +77,11 @@ def open_result(place: Path, recipient: str, csv: Path | None) -> None:
     if csv is None:
         show(tables)
         return
-    for path, table in _files(csv, tables).items():
-        table.to_csv(path)
+    files = _files(csv, tables)
+    for name, path in files.items():
+        tables[name].to_csv(path)
         print(f"written: {path}")
+    output.write(session, run_id or session.newest, recipient, tables, files, csv)
 
 
 def show(tables: Mapping[str, ReleasedTable]) -> None:
@@ -88,7 +92,10 @@ def show(tables: Mapping[str, ReleasedTable]) -> None:
 
 
 def verify(receipt: Path, study: Path | None) -> None:
-    """Check a receipt against the study and its consortium, and say what it proves."""
+    """Check a receipt against the study and its consortium, and say what it proves; or the report on an output, with its approvals."""
+    if receipt.is_file() and is_report(receipt):
+        output.verify(receipt, study)
+        return
     place = locate(study or receipt)
     session = open_study(place.study)
     is_file = receipt.is_file() and receipt.name != document.FILE
@@ -97,11 +104,13 @@ def verify(receipt: Path, study: Path | None) -> None:
     print(f"run {checked.run}: the receipt holds")
     print(f"signed by {', '.join(sorted(signers))}: study, consortium, plan and explanation")
     print(f"computed by {', '.join(servers)}: they state the same inputs and checks")
+    if checked.owners:
+        print(f"data of {', '.join(sorted(one.server for one in checked.owners))}: each owner states what it shared")
     show_text(f"it proves {PROVES}")
 
 
-def _files(csv: Path, tables: Mapping[str, ReleasedTable]) -> dict[Path, ReleasedTable]:
+def _files(csv: Path, tables: Mapping[str, ReleasedTable]) -> dict[str, Path]:
     """One file for one release; with more, the release's name joins the file's."""
     if len(tables) == 1:
-        return {csv: next(iter(tables.values()))}
-    return {csv.with_name(f"{csv.stem}-{name}{csv.suffix or '.csv'}"): table for name, table in tables.items()}
+        return {next(iter(tables)): csv}
+    return {name: csv.with_name(f"{csv.stem}-{name}{csv.suffix or '.csv'}") for name in tables}

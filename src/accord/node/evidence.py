@@ -11,6 +11,7 @@ import datetime
 import os
 import secrets
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from accord.node.compiled import Branch, Compiled
 from accord.node.folder import PartyFolder
 from accord.node.losses import lost
 from accord.node.policies import asked_of, told_before
-from accord.release.accounting import Loss, shown, together
+from accord.release.accounting import Law, Loss, shown, together
 from accord.release.bounds import error_bounds
 from accord.release.rule import Rule
 from accord.study import receipt
@@ -136,3 +137,26 @@ def read_owners_part(folder: PartyFolder, run: str, stated: str) -> dict[str, An
             "this is not what its owner looked at for this run", where=str(path), rule="the receipt holds its hash", do="restore it"
         )
     return part
+
+
+# ---- checking
+
+
+def require_sound(found: receipt.Receipt) -> None:
+    """Return only if the losses that servers state follow from the laws of noise that they state. Raises Refused naming the release."""
+    for name, one in found.statements[0].facts.get("evidence", {}).items():
+        if "noise" in one and not _is_sound(one["noise"]):
+            raise Refused(
+                f"the noise of release {name} loses something else than is stated",
+                rule="a loss follows from the scale that was drawn, and what one unit can change",
+                do="ask the servers what they drew",
+            )
+
+
+def _is_sound(stated: Mapping[str, Any]) -> bool:
+    try:
+        laws, delta = [Law.read(one) for one in stated["columns"].values()], Fraction(stated["delta"])
+        found = Loss(tuple(laws))
+        return bool(stated["loses"] == found.told(delta) and stated["sentence"] == found.sentence(stated["hides"], delta))
+    except (KeyError, TypeError, ValueError, AttributeError, ZeroDivisionError):
+        return False
