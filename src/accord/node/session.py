@@ -12,6 +12,7 @@ from accord.base.errors import Refused
 from accord.node import recipient as recipients
 from accord.node import runtimes
 from accord.node.compiled import Compiled, compile_study, explanation_digest
+from accord.node.evidence import require_sound
 from accord.node.folder import StudyFolder, open_folder
 from accord.node.history import has_failed
 from accord.node.job import Phase
@@ -126,12 +127,12 @@ class Session:
 
         Raises Refused where there is nothing for it, or the key is another's.
         """
-        run = run_id or self._newest()
+        run = run_id or self.newest
         return recipients.open_run(self.compiled, self.folder, run, recipient, keys or self.folder.party(recipient).keys())
 
     def verify(self, run_id: str | None = None) -> receipt.Receipt:
         """The receipt of a run (the newest by default), verified. Raises Refused for what does not hold."""
-        return self.verify_file(self.folder.run(run_id or self._newest()) / RECEIPT)
+        return self.verify_file(self.folder.run(run_id or self.newest) / RECEIPT)
 
     def verify_file(self, path: Path) -> receipt.Receipt:
         """A receipt from anywhere, verified against this study as it stands.
@@ -150,12 +151,15 @@ class Session:
                 "the explanation that was signed is another", where=str(path), do=f"put the {EXPLANATION} of that run beside the receipt"
             )
         receipt.verify(found, self.folder.consortium(), self.required)
+        require_sound(found)
         same_version = {one.facts["versions"]["accord"] for one in found.statements} == {accord.__version__}
         if theirs.plan != ours.plan and same_version:
             raise Refused("this receipt is of another plan", where=str(path), rule="one version compiles a study to one plan")
         return found
 
-    def _newest(self) -> str:
+    @property
+    def newest(self) -> str:
+        """The newest run that released something. Raises Refused where there is none."""
         done = self._receipts()
         if not done:
             raise Refused("this study has released nothing yet", where=str(self.folder.path), do="run it with: accord run")
