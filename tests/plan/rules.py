@@ -16,10 +16,14 @@ from tests.plan.worlds import CATALOG
 FIXTURES = Path(__file__).parent / "fixtures"
 
 LOG = TableSchema("log", (ColumnSchema("level", "int", 1, 4), ColumnSchema("cost", "int", 0, 90, nullable=True)))
-LOGGED = replace(CATALOG, tables={**CATALOG.tables, "log": TableInfo(LOG, ("c",), (20,))})
-"""With a table of one owner that is larger than others'."""
+HOLDERS = TableInfo(
+    TableSchema("holders", (ColumnSchema("holder", "int", 1, 4),), ("holder",)), ("a", "b"), (2, 2), unique_across_owners=True
+)
+LOGGED = replace(CATALOG, tables={**CATALOG.tables, "log": TableInfo(LOG, ("c",), (20,)), "holders": HOLDERS})
+"""With a table of one owner that is larger than others', and one whose key its two owners together promise."""
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
+    "check_promises": ("SELECT holder, cost FROM holders JOIN log ON holder = level ORDER BY cost LIMIT 3",),
     "push_filters": (
         "SELECT s.n FROM sales s JOIN area a USING (region) WHERE s.n > 1 AND a.rank < 3 AND s.n + a.rank = 4",
         "SELECT a.region, c FROM area a, (SELECT region AS r, COUNT(*) AS c FROM sales GROUP BY region) WHERE r = a.region AND r <> 'west'",

@@ -193,10 +193,10 @@ def test_only_servers_find_the_nearest_of_several_owners() -> None:
 
 
 def _unique(world: RandomWorld) -> RandomWorld:
-    """With people told apart by their owner too: no two of them have one number."""
+    """The world in which no two people, of whatever owner, have one number."""
     info = world.catalog.tables["people"]
-    one = replace(info, owners=info.owners[:1], rows_max=info.rows_max[:1], schema=replace(info.schema, unique=("person",)))
-    return replace(world, catalog=replace(world.catalog, tables={**world.catalog.tables, "people": one}))
+    people = replace(info, schema=replace(info.schema, unique=("person",)), unique_across_owners=True)
+    return replace(world, catalog=replace(world.catalog, tables={**world.catalog.tables, "people": people}))
 
 
 @pytest.mark.parametrize("name", ["counted points", "nobody near", "a condition on what is nearest"])

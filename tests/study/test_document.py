@@ -62,6 +62,7 @@ def _without(content, *path):
         (lambda c: c["tables"]["wages"].update(rows_max=0), "rows_max = 0 for alpha"),
         (lambda c: c["tables"]["wages"].update(rows_max={"alpha": 5}), "does not name each owner once"),
         (lambda c: c["tables"]["wages"].update(owners=["alpha", "alpha"]), "owners, each named once"),
+        (lambda c: c["tables"]["wages"].update(unique=[], unique_across_owners=True), "unique_across_owners without a unique key"),
         (lambda c: c["tables"]["wages"].update(owner_values={"alpha": "north", "beta": "north"}), "a declared value of its own"),
         (lambda c: c["tables"]["wages"]["columns"][0].update(domain="land"), "no domain 'land'"),
         (lambda c: c["tables"]["wages"]["columns"][1].pop("high"), "high is missing"),

@@ -14,7 +14,8 @@ class TableInfo:
     """A table that one or several owners hold, each its own rows.
 
     `rows_max` is each owner's public bound on its rows, in the order of `owners`. `owner_column`, where declared, is a category column
-    whose value is the same in all of an owner's rows; `owner_values` gives that value for each owner.
+    whose value is the same in all of an owner's rows; `owner_values` gives that value for each owner. `unique_across_owners`: the study
+    promises that the unique key differs between rows of different owners too, which servers check (`plan/promises.py`).
     """
 
     schema: TableSchema
@@ -22,6 +23,12 @@ class TableInfo:
     rows_max: tuple[int, ...]
     owner_column: str | None = None
     owner_values: tuple[str, ...] = ()
+    unique_across_owners: bool = False
+
+    @property
+    def promises_unique(self) -> bool:
+        """Whether the unique key of all owners' rows together is a promise that nobody can check alone."""
+        return self.unique_across_owners and len(self.owners) > 1 and self.owner_column not in self.schema.unique
 
 
 @dataclass(frozen=True)

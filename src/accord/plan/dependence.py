@@ -7,7 +7,7 @@ from math import prod
 from accord.plan.catalog import Catalog
 from accord.plan.expression import ColumnRef, columns_of
 from accord.plan.facts import rows_max
-from accord.plan.nodes import Aggregate, AsOf, Filter, Join, Limit, Local, Node, Project, Sort, Window
+from accord.plan.nodes import Aggregate, AsOf, Filter, Join, Limit, Local, Node, Project, Promise, Sort, Window
 from accord.plan.types import TEXT
 
 Names = frozenset[str]
@@ -34,7 +34,7 @@ def determined(node: Node, names: Names, catalog: Catalog) -> Names:
     fields = frozenset(one.name for one in node.fields)
     if rows_max(node, names, catalog) <= 1:
         return fields
-    if isinstance(node, Filter | Sort | Limit | Local):
+    if isinstance(node, Filter | Sort | Limit | Local | Promise):
         return determined(node.inputs[0], names, catalog)
     if isinstance(node, Window):
         below = frozenset(one.name for one in node.input.fields)
@@ -84,7 +84,7 @@ def _range(node: Node, name: str) -> int:
 
 
 def _below(node: Node, names: Names, catalog: Catalog) -> int:
-    if isinstance(node, Filter | Sort | Limit | Local):
+    if isinstance(node, Filter | Sort | Limit | Local | Promise):
         return values_max(node.inputs[0], names, catalog)
     if isinstance(node, Project):
         return values_max(node.input, frozenset().union(*(columns_of(one) for name, one in node.columns if name in names)), catalog)

@@ -11,7 +11,23 @@ from typing import Any
 from accord.base.errors import OurFault
 from accord.plan.catalog import Catalog, TableInfo
 from accord.plan.expression import Call, ColumnRef, Expression, Literal
-from accord.plan.nodes import Aggregate, AsOf, Concatenate, Filter, Input, Join, Limit, Local, Node, Project, Public, Scan, Several, Sort
+from accord.plan.nodes import (
+    Aggregate,
+    AsOf,
+    Concatenate,
+    Filter,
+    Input,
+    Join,
+    Limit,
+    Local,
+    Node,
+    Project,
+    Promise,
+    Public,
+    Scan,
+    Several,
+    Sort,
+)
 from accord.plan.types import CATEGORY, DECIMAL
 from accord.plan.typing import domain
 
@@ -26,6 +42,8 @@ def with_inputs(node: Node, inputs: tuple[Node, ...]) -> Node:
         return replace(node, left=inputs[0], right=inputs[1])
     if isinstance(node, Concatenate | Several):
         return replace(node, parts=inputs)
+    if isinstance(node, Promise):
+        return replace(node, input=inputs[0], keys=inputs[1:])
     changed: Any = {"input": inputs[0]}
     return replace(node, **changed)
 
@@ -79,7 +97,7 @@ def owner_columns(node: Node, catalog: Catalog) -> dict[str, str]:
     if isinstance(node, Concatenate):
         values = [{name: table_info(catalog, table).owner_values for name, table in one.items()} for one in below]
         return {name: table for name, table in below[0].items() if all(one.get(name) == values[0][name] for one in values)}
-    if isinstance(node, Join) and node.is_choice:
+    if isinstance(node, Promise) or (isinstance(node, Join) and node.is_choice):
         return below[0]
     if isinstance(node, Project):
         return {new: below[0][old] for old, new in renamed(node, frozenset(below[0])).items()}
@@ -161,7 +179,9 @@ def _scan_rows(node: Scan, keys: Keys, catalog: Catalog, owner: str | None) -> i
     info = table_info(catalog, node.table)
     unique = bool(info.schema.unique) and frozenset(info.schema.unique) <= keys
     counts = [1 if unique else rows for name, rows in zip(info.owners, info.rows_max, strict=True) if owner in (None, name)]
-    return max(counts, default=0) if info.owner_column in keys else sum(counts)
+    if info.owner_column in keys or (unique and info.unique_across_owners):
+        return max(counts, default=0)
+    return sum(counts)
 
 
 def _fixed(predicate: Expression) -> Keys:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from accord.plan.nodes import Join
+
+
+def repeated_keys(table: str, columns: Sequence[str]) -> str:
+    """Rows of different owners, or of one, with the key that a study promises to be unique."""
+    return f"two rows of {table} have the same {' and '.join(columns)}, which the study promises to be unique across its owners"
 
 
 def too_many_rows(join: Join) -> str:

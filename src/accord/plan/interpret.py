@@ -10,11 +10,29 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from accord.base.errors import Refused
 from accord.plan.evaluate import Plain, evaluate
+from accord.plan.faults import repeated_keys
 from accord.plan.interpret_aggregate import aggregate
 from accord.plan.interpret_join import join
 from accord.plan.interpret_window import window
-from accord.plan.nodes import Aggregate, Concatenate, Field, Filter, Input, Join, Limit, Local, Node, Project, Public, Scan, Sort, Window
+from accord.plan.nodes import (
+    Aggregate,
+    Concatenate,
+    Field,
+    Filter,
+    Input,
+    Join,
+    Limit,
+    Local,
+    Node,
+    Project,
+    Promise,
+    Public,
+    Scan,
+    Sort,
+    Window,
+)
 from accord.plan.plain_table import Table, concatenated, in_order, plain, sort_rank
 from accord.plan.types import TEXT
 
@@ -27,7 +45,8 @@ Pooled = Mapping[str, Mapping[str, Table]]
 def interpret(node: Node, pooled: Pooled | None = None, inputs: Mapping[str, Table] | None = None) -> Table:
     """The rows of a plan: placed over `inputs` by name, unplaced over `pooled`. Columns stand in the order of the node's fields.
 
-    Raises Refused where a join has more rows than its declared bound, as recipients would be told.
+    Raises Refused where a join has more rows than its declared bound, or keys repeat that the study promises not to, as recipients would
+    be told.
     """
     return _Run(pooled or {}, inputs or {}, None, {}).table(node)
 
@@ -95,6 +114,14 @@ def _limit(node: Limit, table: Table) -> Table:
     return table.take(np.arange(table.rows)[node.offset : node.offset + node.count])
 
 
+def _promise(node: Promise, table: Table, *keys: Table) -> Table:
+    for name, one in zip(node.tables, keys, strict=True):
+        rows = one.tuples()
+        if len(set(rows)) < len(rows):
+            raise Refused(repeated_keys(name, tuple(one.columns)))
+    return table
+
+
 _STEPS: dict[type[Node], Callable[..., Table]] = {
     Filter: _filter,
     Project: _project,
@@ -103,5 +130,6 @@ _STEPS: dict[type[Node], Callable[..., Table]] = {
     Window: window,
     Sort: _sort,
     Limit: _limit,
+    Promise: _promise,
     Concatenate: lambda node, *parts: concatenated(list(parts)),
 }

@@ -21,7 +21,7 @@ from accord.mpc.share import Bits
 from accord.plan.clock import Work
 from accord.plan.expression import Call, Expression
 from accord.plan.interpret import sort_rank
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Node, Project, Public, Sort, Window
+from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Node, Project, Promise, Public, Sort, Window
 from accord.plan.secure_aggregate import aggregate
 from accord.plan.secure_calls import count, count_work, shape_of, zeros
 from accord.plan.secure_expression import compute
@@ -31,6 +31,7 @@ from accord.plan.secure_group import aggregate_secretly
 from accord.plan.secure_join import join
 from accord.plan.secure_match import join_secretly
 from accord.plan.secure_order import limit, sort_secretly
+from accord.plan.secure_promise import keeps_promises
 from accord.plan.secure_range import join_by_time
 from accord.plan.secure_rows import concatenated
 from accord.plan.secure_table import Column, PublicColumn, SecretColumn, SecureTable, from_input, input_parts
@@ -204,6 +205,7 @@ _LOWERED: dict[type[Node], Callable[..., Protocol[SecureTable]]] = {
     Sort: _sort,
     Limit: _limit,
     Window: _window,
+    Promise: keeps_promises,
 }
 
 

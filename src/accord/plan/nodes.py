@@ -366,6 +366,26 @@ class Limit(Node):
 
 
 @dataclass(frozen=True)
+class Promise(Node):
+    """The rows as they are, while no two rows of any of `keys` agree on all columns: the study promises it of the tables of these names.
+
+    Rows that do are no error of the question: the run's recipients are told, and nothing is released.
+    """
+
+    input: Node
+    tables: tuple[str, ...]
+    keys: tuple[Node, ...]
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        return self.input.fields
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        return (self.input, *self.keys)
+
+
+@dataclass(frozen=True)
 class Several(Node):
     """Plans that are placed together, so that steps which they share stay shared. It has no rows of its own, and no placed plan has it."""
 

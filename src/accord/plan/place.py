@@ -13,6 +13,7 @@ from accord.plan.fold_constants import fold_constants
 from accord.plan.lift import lift_to_owners
 from accord.plan.nodes import Local, Node, Scan, Several
 from accord.plan.order_joins import order_joins
+from accord.plan.promises import check_promises
 from accord.plan.prune import prune_columns
 from accord.plan.public import fold_publics
 from accord.plan.push_columns import push_columns, require_local_functions
@@ -26,6 +27,7 @@ Rule = Callable[[Node, Catalog], Node]
 Trace = Callable[[str, Node], None]
 
 RULES: tuple[Rule, ...] = (
+    check_promises,
     push_filters,
     fold_constants,
     order_joins,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from accord.plan.catalog import Catalog
 from accord.plan.expression import ColumnRef, columns_of
 from accord.plan.facts import walk, with_inputs
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Local, Node, Project, Public, Scan, Several, Sort, Window
+from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Local, Node, Project, Promise, Public, Scan, Several, Sort, Window
 from accord.plan.typing import column
 
 Names = frozenset[str]
@@ -44,6 +44,8 @@ def read_of_inputs(node: Node, needed: Names) -> tuple[Names, ...]:
         return (needed | {name for name, _ in node.keys},)
     if isinstance(node, Several):
         return tuple(_names(one) for one in node.parts)
+    if isinstance(node, Promise):
+        return needed, *(_names(one) for one in node.keys)
     return tuple(needed for _ in node.inputs)
 
 
@@ -76,8 +78,8 @@ class _Prune:
             return _public(node, needed) if at_owner else node
         if isinstance(node, Join):
             return replace(node, left=self.pruned(node.left, at_owner), right=self.pruned(node.right, at_owner))
-        if isinstance(node, Several):
-            return Several(tuple(self.pruned(one) for one in node.parts))
+        if isinstance(node, Several | Promise):
+            return with_inputs(node, tuple(self.pruned(one) for one in node.inputs))
         if isinstance(node, Concatenate):
             return Concatenate(tuple(_chosen(self.pruned(one, at_owner), _kept(node, needed)) for one in node.parts))
         below = self.pruned(node.inputs[0], at_owner or isinstance(node, Local))

@@ -9,7 +9,7 @@ from accord.base.names import fresh_name
 from accord.plan.catalog import Catalog
 from accord.plan.expression import LOCAL_FUNCTIONS, Call, ColumnRef, Expression, columns_of
 from accord.plan.facts import walk, with_inputs
-from accord.plan.nodes import Aggregate, AsOf, Concatenate, Filter, Join, Node, Project, Several, Sort, Window
+from accord.plan.nodes import Aggregate, AsOf, Concatenate, Filter, Join, Node, Project, Promise, Several, Sort, Window
 from accord.plan.rewrite import conjuncts, filtered, functions_of, substituted
 from accord.plan.typing import column
 
@@ -46,6 +46,8 @@ class _Push:
             return Several(tuple(self.pushed(one, []) for one in node.parts))
         if isinstance(node, Concatenate):
             return Concatenate(tuple(self.pushed(one, pending) for one in node.parts))
+        if isinstance(node, Promise):
+            return with_inputs(node, (self.pushed(node.input, pending), *(self.pushed(one, []) for one in node.keys)))
         here, below = _split(node, pending)
         if len(node.inputs) != 1:
             return filtered(node, pending)

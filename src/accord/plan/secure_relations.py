@@ -339,6 +339,7 @@ left_matched = relation(
 )
 
 
+has_duplicate = relation(join.has_duplicate, lambda me, key, valid: (key.rows, key.width), lambda key, valid: _plane(1))
 join_as_of = relation(
     join.join_as_of,
     lambda me, left_key, left_time, left_valid, left_columns, right_key, right_time, right_valid: (
@@ -372,9 +373,7 @@ count_ranges = relation(
 )
 
 
-def _ranged(
-    key: Bits, time: Bits, valid: Bits, columns: Sequence[Any], range_key: Bits, *others: Any, rows_max: int, **_: Any
-) -> Ranged:
+def _ranged(key: Bits, time: Bits, valid: Bits, columns: Sequence[Any], range_key: Bits, *others: Any, rows_max: int, **_: Any) -> Ranged:
     counts = _ring(range_key.rows, point_ring(key.rows))
     return Ranged(_plane(rows_max), _alike(columns, rows_max), _alike(others[-1], rows_max), _plane(1), counts)
 

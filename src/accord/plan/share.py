@@ -19,7 +19,7 @@ from accord.plan.dependence import telling, values_max
 from accord.plan.expression import ColumnRef, Expression, columns_of
 from accord.plan.facts import grid_keys, has_domain, owner_columns, owners_of, renamed, rows_max, table_info, tables_of, with_inputs
 from accord.plan.local_sql import local_sql
-from accord.plan.nodes import Aggregate, AsOf, Concatenate, Field, Input, Join, Local, Node, Project, Several, Sort
+from accord.plan.nodes import Aggregate, AsOf, Concatenate, Field, Input, Join, Local, Node, Project, Promise, Several, Sort
 from accord.plan.rewrite import substituted
 from accord.plan.tidy import changes_nothing
 from accord.plan.typing import column, domain
@@ -88,6 +88,8 @@ def _passed(node: Node, wanted: Wants) -> tuple[Wants, ...]:
         return ({name: wanted[name] for name in node.keys if name in wanted},)
     if isinstance(node, Several):
         return tuple({} for _ in node.inputs)
+    if isinstance(node, Promise):
+        return wanted, *({} for _ in node.keys)
     return tuple({name: steps for name, steps in wanted.items() if name in {one.name for one in below.fields}} for below in node.inputs)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlglot import exp
 
 from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, WindowCall, columns_of
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Node, Project, Public, Sort, Window
+from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Node, Project, Promise, Public, Sort, Window
 from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, Type
 from accord.plan.typing import EPOCH
 
@@ -184,6 +184,16 @@ def _filter(node: Filter, inputs: Sequence[str]) -> str:
     return f"the rows of {inputs[0]} where {expression_text(node.predicate)}{hidden}"
 
 
+def _promise(node: Promise, inputs: Sequence[str]) -> str:
+    keys = zip(inputs[1:], node.tables, node.keys, strict=True)
+    told = [f"no two rows of {given}, the keys of {table}, have the same {_columns(one)}" for given, table, one in keys]
+    return f"{inputs[0]}, if {' and '.join(told)}; which rows would, and how many, stays secret"
+
+
+def _columns(node: Node) -> str:
+    return " and ".join(one.name for one in node.fields)
+
+
 _SENTENCES: dict[type[Node], Callable[[Any, Sequence[str]], str]] = {
     Public: lambda node, inputs: f"the public table {node.name} with {', '.join(one.name for one in node.columns)}",
     Input: lambda node, inputs: f"the shares that {node.owner} sent as {node.name}",
@@ -194,5 +204,6 @@ _SENTENCES: dict[type[Node], Callable[[Any, Sequence[str]], str]] = {
     Sort: _sort,
     Window: _window,
     Limit: _limit,
+    Promise: _promise,
     Concatenate: lambda node, inputs: f"the rows of {', '.join(inputs)} one after the other",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from accord.plan.catalog import Catalog
 from accord.plan.expression import columns_of
 from accord.plan.facts import walk, with_inputs
-from accord.plan.nodes import Aggregate, Concatenate, Join, Limit, Node, Project, Sort, Window
+from accord.plan.nodes import Aggregate, Concatenate, Join, Limit, Node, Project, Promise, Sort, Window
 from accord.plan.prune import read_of_inputs
 from accord.plan.typing import column
 
@@ -44,7 +44,7 @@ def moves_rows(node: Node) -> bool:
     """Whether a step moves secret columns, at a price for each."""
     if isinstance(node, Join):
         return bool(node.on or node.match) and not node.is_public
-    return isinstance(node, Limit | Window) or (isinstance(node, Aggregate | Sort) and not node.is_public)
+    return isinstance(node, Limit | Window | Promise) or (isinstance(node, Aggregate | Sort) and not node.is_public)
 
 
 def _only(node: Node, names: Names) -> Node:

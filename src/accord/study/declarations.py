@@ -83,8 +83,12 @@ def _table(name: str, fields: Fields, domains: dict[str, tuple[str, ...]]) -> Ta
     schema = TableSchema(name, tuple(_column(one, domains) for one in fields.tables("columns")), fields.texts("unique", []))
     rows_max = _rows_max(fields, owners)
     owner_column, owner_values = _owner_column(fields, schema, owners)
+    across = fields.take("unique_across_owners", bool, False)
+    if across and not schema.unique:
+        do = "declare unique = [the columns that together differ in every row]"
+        raise Refused("unique_across_owners without a unique key", where=fields.where, do=do)
     fields.done()
-    return TableInfo(schema, owners, rows_max, owner_column, owner_values)
+    return TableInfo(schema, owners, rows_max, owner_column, owner_values, across)
 
 
 def _rows_max(fields: Fields, owners: tuple[str, ...]) -> tuple[int, ...]:

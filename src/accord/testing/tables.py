@@ -58,8 +58,9 @@ class RandomWorld:
 def random_world(chance: Chance, rows_max: int = 5) -> RandomWorld:
     """Three owners' tables of about `rows_max` rows each: people of two owners, jobs and visits of one each, shops of all three."""
     keys = chance.choice(((0, 5), (0, 5), (-40_000, 40_000)))
+    people = _people(chance, keys)
     tables = {
-        "people": TableInfo(_people(chance, keys), OWNERS[:2], (rows_max, rows_max)),
+        "people": TableInfo(people, OWNERS[:2], (rows_max, rows_max), unique_across_owners=bool(people.unique) and chance.random() < 0.5),
         "jobs": TableInfo(_jobs(chance, keys), OWNERS[1:2], (chance.choice((3, 8, 12)),)),
         "visits": TableInfo(_visits(chance, keys), OWNERS[2:], (chance.choice((4, 8, 13)),)),
         "shops": TableInfo(_shops(), OWNERS, (3, 3, 3), "shop", OWNERS),
