@@ -51,13 +51,15 @@ def written(value: Any) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value).lower()
 
 
-def study(folder: Path, rows: Sequence[Sequence[Any]], sql: str, rules: Sequence[Mapping[str, Any]], low: int = 0) -> Path:
+def study(
+    folder: Path, rows: Sequence[Sequence[Any]], sql: str, rules: Sequence[Mapping[str, Any]], low: int = 0, judged: Any = ()
+) -> Path:
     """The folder of a study with its data: the owners hold the rows in turn."""
     folder.mkdir(parents=True, exist_ok=True)
     for place, owner in enumerate(OWNERS):
         lines = [",".join(map(str, (*row, 0)[:4])) for row in rows[place::2]]
         (folder / f"{owner}.csv").write_text("\n".join(["region,firm,turnover,key", *lines]) + "\n")
-    text = HEAD.replace("SQL", sql).replace("LOW", str(low)) + f"rules = {written(list(rules))}\n"
+    text = HEAD.replace("SQL", sql).replace("LOW", str(low)) + f"rules = {written(list(rules))}\njudged = {written(judged)}\n"
     (folder / "study.toml").write_text(text)
     place = open_folder(folder)
     for owner in OWNERS:

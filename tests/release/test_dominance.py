@@ -160,7 +160,7 @@ def test_defaults_are_acros():
     [
         (SQL, {**dominance(2, 90), "column": "n"}, "n, which is no SUM of rows"),
         (SQL.replace("SUM", "AVG"), p_percent(10), "release cells: .*turnover, which is no SUM of rows"),
-        (SQL, p_percent(10, unit="owner"), "unit = 'owner', which the rows that are summed do not have"),
+        (SQL, p_percent(10, unit="owner"), "'owner', which the rows that are aggregated do not have"),
         (SQL.replace("SUM(turnover)", "SUM(turnover * 1000000000000)"), p_percent(10), "a value could reach"),
     ],
 )

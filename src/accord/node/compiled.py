@@ -30,7 +30,7 @@ from accord.plan.place import place, place_all
 from accord.plan.stability import limited, sensitivities
 from accord.release.accounting import Loss, loss_of, together
 from accord.release.noise import ColumnNoise, Unit, read_noise
-from accord.release.rule import Rule
+from accord.release.rule import ChangeRule, Rule
 from accord.release.rules import read_rules
 from accord.release.spec import ByColumns, ReleaseSpec
 from accord.study.approval import Agreement
@@ -212,7 +212,10 @@ class _Draft:
     def judged(self, catalog: Catalog) -> _Draft:
         """With the columns that its rules add to the question."""
         rules, plan = read_rules(self.text.rules), self.unplaced
+        hidden = {*self.text.judged, *(name for rule in rules if isinstance(rule, ChangeRule) for name in rule.shows)}
+        exact = frozenset(one.name for one in plan.fields) - hidden if not self.text.noise else frozenset[str]()
         for rule in rules:
+            rule.require_asked(self.unplaced, catalog, exact)
             plan = rule.prepared(plan, catalog)
         return replace(self, unplaced=plan, rules=rules)
 

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from accord.base.errors import OurFault, Refused
 from accord.base.names import fresh_name
+from accord.plan.beside import Beside, passing, reaching, split_by_frame
 from accord.plan.catalog import Catalog
 from accord.plan.evaluate import Plain
-from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal
-from accord.plan.facts import rows_max, with_inputs
+from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression
+from accord.plan.facts import rows_max
 from accord.plan.literals import NUMBERS
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Limit, Node, Project, Sort, Window
+from accord.plan.nodes import Aggregate, Node, Project
 from accord.plan.types import hull
 from accord.plan.typing import aggregate, call, column
 
@@ -95,101 +96,55 @@ class Contributions:
 def with_largest(node: Node, name: str, wanted: Contributions, catalog: Catalog) -> Node:
     """The question with these columns after its own, beside its column `name`. Raises Refused where that is no SUM of rows."""
     if node.field(name).type.kind not in NUMBERS:
-        _refuse(name)
+        raise Beside((), catalog).refusal(name)
     if node.field(name).type.low < 0:
-        return _Beside(wanted, (*wanted.ranks, wanted.total), catalog).added(node, name)
-    made = _Beside(wanted, wanted.ranks, catalog).added(node, name)
+        return _Largest(wanted, (*wanted.ranks, wanted.total), catalog).added(node, name)
+    made = _Largest(wanted, wanted.ranks, catalog).added(node, name)
     if isinstance(made, Project):
-        return _passing(made, made.input, ((wanted.total, dict(made.columns)[name]),))
-    return _passing(made, made, ((wanted.total, column(made.field(name))),))
+        return passing(made, made.input, ((wanted.total, dict(made.columns)[name]),))
+    return passing(made, made, ((wanted.total, column(made.field(name))),))
 
 
-def _passing(node: Node, below: Node, columns: Sequence[tuple[str, Expression]]) -> Node:
-    """A projection of the node below to the columns of a node, and to these. Raises Refused where another has one of their names."""
-    passed = dict(node.columns) if isinstance(node, Project) and below is not node else {one.name: column(one) for one in node.fields}
-    own: dict[str, Expression] = {**passed}
-    for name, expression in columns:
-        if own.setdefault(name, expression) != expression:
-            raise _taken_name(name)
-    return Project(below, tuple(own.items()))
-
-
-class _Beside:
-    """Adds the columns `names` to what a question computes, from where it sums upwards."""
+class _Largest(Beside):
+    what = "SUM of rows"
 
     def __init__(self, wanted: Contributions, names: tuple[str, ...], catalog: Catalog) -> None:
-        self.wanted, self.names, self.catalog = wanted, names, catalog
+        super().__init__(names, catalog)
+        self.wanted = wanted
 
-    def added(self, node: Node, name: str) -> Node:
-        if isinstance(node, Project):
-            source = _source(dict(node.columns)[name])
-            below = self.added(node.input, source) if source else _refuse(name)
-            return _passing(node, below, [(one, column(below.field(one))) for one in self.names])
-        if isinstance(node, Filter | Sort | Limit | Window):
-            return with_inputs(node, (self.added(node.inputs[0], name),))
-        if isinstance(node, Concatenate):
-            return self._in_each(node, name)
-        if isinstance(node, Join):
-            on_left = name in {one.name for one in node.left.fields}
-            return with_inputs(node, (self.added(node.left, name), node.right) if on_left else (node.left, self.added(node.right, name)))
-        return self._grouped(node, name) if isinstance(node, Aggregate) else _refuse(name)
-
-    def _in_each(self, node: Concatenate, name: str) -> Node:
-        """Of tables one after the other; the new columns stand last in each."""
-        place = [one.name for one in node.fields].index(name)
-        parts = []
-        for part in node.parts:
-            made = self.added(part, part.fields[place].name)
-            own = [one.name for one in part.fields if one.name not in self.names]
-            parts.append(Project(made, tuple((one, column(made.field(one))) for one in (*own, *self.names))))
-        return Concatenate(tuple(parts))
-
-    def _grouped(self, node: Aggregate, name: str) -> Node:
-        summed = dict(node.aggregates).get(name)
-        if summed is None or summed.function != "sum" or summed.argument is None:
-            return _refuse(name)
+    def grouped(self, node: Aggregate, name: str) -> Node:
+        summed = dict(node.aggregates)[name]
+        if summed.function != "sum" or summed.argument is None:
+            raise self.refusal(name)
         return self._by_unit(node, name) if self.wanted.unit else self._by_row(node, summed.argument)
 
-    def _with_calls(self, node: Aggregate, below: Node, contribution: Expression, total: AggregateCall) -> Aggregate:
+    def _called(self, node: Aggregate, below: Node, contribution: Expression, total: AggregateCall) -> Aggregate:
         """The group-by with the largest of these contributions, and their sum if it is asked for."""
         calls = [*(largest(contribution, at + 1) for at in range(len(self.wanted.ranks))), total]
-        own = dict(node.aggregates)
-        for name, one in zip(self.names, calls, strict=False):
-            if own.setdefault(name, one) != one:
-                raise _taken_name(name)
-        return replace(node, input=below, aggregates=tuple(own.items()))
+        return self.with_calls(node, below, calls[: len(self.names)])
 
-    def _by_row(self, node: Aggregate, argument: Expression) -> Node:
-        """A sum of sums that one question was split into (its COUNT(DISTINCT …) asks for groups within groups) is looked through."""
-        below = node.input
-        split = dict(below.aggregates).get(argument.name) if isinstance(below, Aggregate) and isinstance(argument, ColumnRef) else None
-        if not isinstance(below, Aggregate) or split is None or split.function != "sum" or split.argument is None:
-            return self._with_calls(node, below, _size(argument), _sum_of(_size(argument), node, argument))
+    def _by_row(self, node: Aggregate, argument: Expression) -> Aggregate:
+        split = split_by_frame(node, argument, "sum")
+        if split is None or split[1].argument is None:
+            return self._called(node, node.input, _size(argument), _sum_of(_size(argument), node, argument))
+        below = split[0]
         taken = frozenset(one.name for one in below.fields)
         names = tuple(fresh_name(one, taken) for one in self.names)
-        within = _Beside(self.wanted, names, self.catalog)._by_row(below, split.argument)
+        within = _Largest(self.wanted, names, self.catalog)._by_row(below, split[1].argument)
         every = listed([column(within.field(one)) for one in names[: len(self.wanted.ranks)]])
         total = replace(_sum_of(_size(argument), node, argument), argument=column(within.field(names[-1])))
-        return self._with_calls(node, within, every, total)
+        return self._called(node, within, every, total)
 
     def _by_unit(self, node: Aggregate, name: str) -> Node:
         """Two group-bys: first by the unit too, then over its sums. A unit without a name (NULL) is one unit."""
-        below, unit = _reaching(node.input, self.wanted.unit), self.wanted.unit
+        below, unit = reaching(node.input, self.wanted.unit), self.wanted.unit
         if unit in node.keys:
             raise Refused(f"unit = {unit!r}, by which the rows are grouped", rule="a group has several units", do="leave unit out")
         if not (isinstance(below, Aggregate) and set(below.keys) == {*node.keys, unit}):
             node = _twice(node, below, unit, self.catalog)
         argument = dict(node.aggregates)[name].argument
         assert argument is not None
-        return self._with_calls(node, node.input, _size(argument), _sum_of(_size(argument), node, argument))
-
-
-def _source(expression: Expression) -> str:
-    """The column that an expression passes on, with 0 in place of NULL or without; nothing where it computes."""
-    if isinstance(expression, Call) and expression.function == "coalesce" and len(expression.arguments) == 2:
-        otherwise = expression.arguments[1]
-        return _source(expression.arguments[0]) if isinstance(otherwise, Literal) and otherwise.value == 0 else ""
-    return expression.name if isinstance(expression, ColumnRef) else ""
+        return self._called(node, node.input, _size(argument), _sum_of(_size(argument), node, argument))
 
 
 def _size(argument: Expression) -> Expression:
@@ -234,28 +189,3 @@ def _halves(name: str, whole: AggregateCall, unit: str, rows: int, below: Node) 
         assert whole.argument is not None
         part = replace(whole, type=whole.type.as_nullable(whole.argument.type.nullable))
     return [(name, part)], AggregateCall(MERGED[whole.function], ColumnRef(part.type, name), whole.type)
-
-
-def _reaching(node: Node, name: str) -> Node:
-    """The rows with a column that they may have had further below."""
-    if any(one.name == name for one in node.fields):
-        return node
-    if isinstance(node, Project):
-        below = _reaching(node.input, name)
-        return Project(below, (*node.columns, (name, column(below.field(name)))))
-    if isinstance(node, Filter | Sort):
-        return with_inputs(node, (_reaching(node.inputs[0], name),))
-    names, do = ", ".join(one.name for one in node.fields), "name their column that tells units apart"
-    raise Refused(f"unit = {name!r}, which the rows that are summed do not have", rule=f"one of {names}", do=do)
-
-
-def _taken_name(name: str) -> Refused:
-    return Refused(f"a column {name} in the question", rule="a rule about contributions adds a column of this name", do="rename it")
-
-
-def _refuse(name: str) -> Node:
-    raise Refused(
-        f"a rule about contributions to {name}, which is no SUM of rows",
-        rule="contributions are told of a column that the question makes as SUM(x)",
-        do=f"release or judge SUM(x) AS {name} as it is, and compute with it in another column",
-    )

@@ -16,6 +16,8 @@ import numpy as np
 
 from accord.base.errors import OurFault
 from accord.base.limits import KEY_BYTES, SERVERS
+from accord.base.ring import Z64, Column, Ring
+from accord.mpc import bits, compare, convert, division, product, truncate, uniform
 from accord.base.ring import Column, Ring
 from accord.mpc import bits, compare, convert, division, integer_root, product, reciprocal, truncate
 from accord.mpc.coins import PairKeys
@@ -222,6 +224,7 @@ sign = counted(compare.sign, lambda me, x, bits: (x.rows, bits), lambda x, bits:
 is_zero = counted(compare.is_zero, lambda me, x, bits: (x.rows, bits), lambda x, bits: _plane(x.rows))
 minimum = counted(compare.minimum, lambda me, x, y, bits: (x.rows, bits, x.ring), lambda x, y, bits: _ring(x.rows, x.ring))
 maximum = counted(compare.maximum, lambda me, x, y, bits: (x.rows, bits, x.ring), lambda x, y, bits: _ring(x.rows, x.ring))
+uniform_below = counted(uniform.uniform_below, lambda me, like, below: (like.rows,), lambda like, below: _ring(like.rows, Z64))
 floor_shift = counted(truncate.floor_shift, lambda me, x, shift: (x.rows, shift, x.ring), lambda x, shift: _ring(x.rows, x.ring))
 quotient = counted(
     division.quotient,

@@ -242,6 +242,11 @@ to_bits = counted(
     lambda me, x, bits: (x.rows, bits, me.profile.adder),
     lambda x, bits: ("bits", bits, x.rows),
 )
+look_up_each = relation(
+    lookup.look_up_each,
+    lambda me, index, tables, ring: (index.rows, len(tables), len(tables[0]), ring),
+    lambda index, tables, ring: tuple(_ring(index.rows, ring) for _ in tables),
+)
 look_up_bits = relation(
     lookup.look_up_bits,
     lambda me, index, table, width: (index.rows, len(table), width),

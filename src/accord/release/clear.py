@@ -31,7 +31,7 @@ def release_in_clear(spec: ReleaseSpec, columns: Mapping[str, Plain]) -> dict[st
         fields = spec.shown_in_clear
         given = {one.name: columns[one.name].take(chosen) for one in fields}
         told = tuple(f"{one}, left out in the clear" for one in layout.sentences) if spec.noise else layout.sentences
-        tables[party] = ReleasedTable(spec.name, spec.title, party, fields, status[chosen], given, told)
+        tables[party] = ReleasedTable(spec.name, spec.title, party, fields, status[chosen], given, told, bounds=layout.bounds)
     return tables
 
 
@@ -50,5 +50,5 @@ def passes(spec: ReleaseSpec, columns: Mapping[str, Plain], rows: int) -> Flags:
 def _changed(spec: ReleaseSpec, columns: Mapping[str, Plain]) -> Mapping[str, Plain]:
     """The columns as they are shown."""
     for rule in spec.changes:
-        columns = {**columns, **rule.plain(columns)}
+        columns = {**columns, **rule.plain(columns, {one.name: one.type for one in spec.node.fields})}
     return columns

@@ -79,7 +79,7 @@ async def protect(me: Party, spec: ReleaseSpec, table: SecureTable) -> list[Shar
     released."""
     passed = await judge(me.step("rules"), spec.node, spec.rules, table)
     (released,) = await both(me.step("released"), (table.valid, passed))
-    for at, rule in enumerate(spec.changes):
+    for at, rule in enumerate(spec.changes if table.rows else ()):
         table = await rule.change(me.step(f"change.{at}"), table)
     if not spec.has_public_rows and table.rows > 1:
         judged = any(isinstance(rule, RowRule) for rule in spec.rules)

@@ -27,7 +27,7 @@ WORD_BYTES = 8
 class Layout:
     """`public` holds the public columns by name; `sentences` are the rules or the noise, or why there are none. `faults` are what may have
     been found broken while computing, each with a bit of its own in the payload. `formulas` make of this what the
-    recipient sees, where that is something else."""
+    recipient sees, where that is something else. `bounds` says of columns that rules show otherwise how far they can be from the truth."""
 
     release: str
     title: str
@@ -39,11 +39,15 @@ class Layout:
     faults: tuple[str, ...] = ()
     noise: Mapping[str, ColumnNoise] = field(default_factory=dict)
     formulas: Formulas = ()
+    bounds: Mapping[str, str] = field(default_factory=dict)
 
     @staticmethod
     def of(spec: ReleaseSpec, recipient: str, public: Mapping[str, PublicColumn], rows: int, faults: tuple[str, ...] = ()) -> Layout:
         plain = {name: one.plain for name, one in public.items()}
-        return Layout(spec.name, spec.title, recipient, rows, spec.released, plain, spec.sentences, faults, dict(spec.noise), spec.formulas)
+        noise = dict(spec.noise)
+        return Layout(
+            spec.name, spec.title, recipient, rows, spec.released, plain, spec.sentences, faults, noise, spec.formulas, spec.bounds
+        )
 
     @property
     def payload_bytes(self) -> int:
@@ -69,6 +73,7 @@ class Layout:
             "faults": list(self.faults),
             "noise": {name: one.document() for name, one in self.noise.items()},
             "formulas": [[name, formula_document(one)] for name, one in self.formulas],
+            "bounds": dict(self.bounds),
         }
 
     @staticmethod
@@ -87,6 +92,7 @@ class Layout:
                 tuple(document["faults"]),
                 {name: ColumnNoise.read(one) for name, one in document["noise"].items()},
                 tuple((name, read_formula(one)) for name, one in document["formulas"]),
+                dict(document["bounds"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError, OurFault) as error:
             raise Refused("this release holds no layout", do="ask the servers for their parts again") from error

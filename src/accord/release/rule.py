@@ -19,7 +19,10 @@ from accord.plan.expression import Expression
 from accord.plan.nodes import Field, Node
 from accord.plan.secure_flags import Flag
 from accord.plan.secure_table import SecureTable
-from accord.plan.types import INT
+from accord.plan.types import INT, Type
+
+Types = Mapping[str, Type]
+"""Columns' types by name, as they were before any change."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,9 @@ class Rule:
     def prepared(self, plan: Node, catalog: Catalog) -> Node:
         """The question, not yet placed, with the columns that the rule adds to it. Raises Refused where they cannot be had."""
         return plan
+
+    def require_asked(self, plan: Node, catalog: Catalog, exact: frozenset[str]) -> None:
+        """Raises Refused for a question, not yet placed, that the rule does not allow. `exact`: what is released as it is computed."""
 
     def require_applies(self, node: Node) -> None:
         """Raises Refused where the table lacks what the rule reads."""
@@ -94,14 +100,23 @@ class TableRule(Rule):
 class ChangeRule(Rule):
     """A rule that shows some columns otherwise: rounded, coded, perturbed. What other rules read stays as it was."""
 
+    @property
+    def shows(self) -> tuple[str, ...]:
+        """The columns that it shows otherwise."""
+        return self.columns
+
     def changed(self, field: Field) -> Field:
         """A released column as it is after the change."""
         return field
+
+    def bound(self, field: Field) -> str:
+        """How far a column that it shows can be from the truth, for its reader."""
+        raise TypeError("a rule that changes values says how much")
 
     async def change(self, me: Party, table: SecureTable) -> SecureTable:
         """The table with the columns as they are shown."""
         raise TypeError("a rule that changes values changes a table")
 
-    def plain(self, columns: Mapping[str, Plain]) -> dict[str, Plain]:
+    def plain(self, columns: Mapping[str, Plain], types: Types) -> dict[str, Plain]:
         """The same of plain columns: those that it changes."""
         raise TypeError("a rule that changes values has a plain form")

@@ -9,9 +9,14 @@ from typing import Any
 from accord.base.errors import Refused
 from accord.release.rule import Rule
 from accord.release.rule_alone import NeverAlone
+from accord.release.rule_cell_key import CellKey
+from accord.release.rule_coding import BottomCoding, TopCoding
 from accord.release.rule_counts import MinimumContributors, MinimumCount, ZeroAndFull
 from accord.release.rule_dominance import Dominance, PPercent
+from accord.release.rule_extremes import NoExactExtremes
 from accord.release.rule_microdata import KAnonymity
+from accord.release.rule_models import AtRisk, MaximumLeverage, MinimumDegreesOfFreedom
+from accord.release.rule_rounding import Rounding
 
 RULES: dict[str, type[Rule]] = {
     one.name: one
@@ -21,16 +26,25 @@ RULES: dict[str, type[Rule]] = {
         ZeroAndFull,
         Dominance,
         PPercent,
+        NoExactExtremes,
+        MinimumDegreesOfFreedom,
+        MaximumLeverage,
+        AtRisk,
         NeverAlone,
         KAnonymity,
+        Rounding,
+        TopCoding,
+        BottomCoding,
+        CellKey,
     )
 }
 
 _KINDS: dict[str, tuple[type, str]] = {
-    "str": (str, "a column"),
+    "str": (str, "a text"),
     "int": (int, "a number"),
     "tuple[str, ...]": (list, "columns"),
     "Hierarchies": (dict, "columns with their levels"),
+    "Runs": (list, "for each count a list of [noise, number of keys]"),
 }
 """What a study may write for a parameter, by its annotation."""
 
@@ -58,4 +72,4 @@ def _frozen(value: Any) -> Any:
     """Lists and tables as tuples."""
     if isinstance(value, dict):
         return tuple((name, _frozen(one)) for name, one in value.items())
-    return tuple(value) if isinstance(value, list) else value
+    return tuple(map(_frozen, value)) if isinstance(value, list) else value

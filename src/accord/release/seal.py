@@ -106,7 +106,8 @@ def open_sealed(blobs: Sequence[bytes], private_key: X25519PrivateKey, study: st
     _require_sound(layout, status, columns)
     commitments = tuple(one.commitment for one in opened)
     facts = (layout.release, layout.title, layout.recipient, layout.fields)
-    return finished(ReleasedTable(*facts, status, columns, layout.sentences, commitments, layout.noise), layout.formulas)
+    table = ReleasedTable(*facts, status, columns, layout.sentences, commitments, layout.noise, bounds=layout.bounds)
+    return finished(table, layout.formulas)
 
 
 def require_committed(table: ReleasedTable, commitments: Mapping[int, bytes]) -> None:

@@ -143,6 +143,16 @@ class ReleaseSpec:
         return tuple(f"{name}: computed after opening as {expression_text(one)}, within the range of {name}" for name, one in computed)
 
     @property
+    def bounds(self) -> dict[str, str]:
+        """How far columns can be from the truth that rules show otherwise, for their reader."""
+        fields = {one.name: one for one in self.node.fields if one.name not in self.judged}
+        shown = [(rule, name) for rule in self.changes for name in rule.shows if name in fields]
+        found: dict[str, list[str]] = {}
+        for rule, name in shown:
+            found.setdefault(name, []).append(rule.bound(fields[name]))
+        return {name: "; ".join(texts) for name, texts in found.items()}
+
+    @property
     def has_public_rows(self) -> bool:
         """Whether the table lies on a public layout: its rows stand where their public columns say."""
         return any(one.public for one in self.node.fields)

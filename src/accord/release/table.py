@@ -57,6 +57,7 @@ class ReleasedTable:
     noise: Mapping[str, ColumnNoise] = field(default_factory=dict)
     intervals: Mapping[str, tuple[Plain, Plain]] = field(default_factory=dict)
     basis: ReleasedTable | None = None
+    bounds: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self) -> list[dict[str, Any]]:
         """Rows that are there, by column name: int, Decimal, date, text or bool; None for NULL; SUPPRESSED."""
@@ -85,14 +86,15 @@ class ReleasedTable:
 
     @property
     def error_bounds(self) -> dict[str, str]:
-        """How far each column can be from the truth. Integers, decimals, dates, categories and texts are exact, unless noise is on them."""
+        """How far each column can be from the truth. Integers, decimals, dates, categories and texts are exact, unless noise is on them, or
+        a rule shows them otherwise."""
         return {one.name: self._bound(one) for one in self.fields}
 
     def _bound(self, one: Field) -> str:
         if one.name in self.intervals:
             return "within the interval beside it in at least 95 of 100 cases (noise)"
         if one.name not in self.noise:
-            return EXACT
+            return self.bounds.get(one.name, EXACT)
         return f"±{Decimal(self.noise[one.name].half_width()).scaleb(-one.type.scale):f} in 95 of 100 cases (noise)"
 
     @property
