@@ -7,8 +7,9 @@ import pytest
 
 from accord.base.errors import OurFault
 from accord.base.ring import Z32, Z64, Ring
+from accord.mpc import ideal
 from accord.mpc.cost import Cost, cost_of
-from accord.mpc.inputs import add_public, input_from, public_share
+from accord.mpc.inputs import add_own, add_public, input_from, public_share
 from accord.mpc.party import Party
 from accord.mpc.share import Share
 from accord.testing.world import World
@@ -53,6 +54,18 @@ def test_one_server_shares_its_column(server: int) -> None:
             ran = run_at_cost(World(rows), cost_of(input_from, rows, ring), entered, pivot=1)
             assert np.array_equal(ran.signed, x)
     assert cost_of(input_from, 1000, Z64) == Cost(1, 8_000)
+
+
+def test_each_server_adds_its_own() -> None:
+    for rows in ROWS:
+        x, draws = numbers(rows, Z64), [numbers(rows, Z64, seed=seed) for seed in (1, 2, 3)]
+
+        async def added(me: Party, x: Share, draws: list[np.ndarray] = draws) -> Share:
+            return await add_own(me, x, own=Z64.encode(draws[me.index]))
+
+        ran = run_at_cost(World(rows), cost_of(add_own, rows, Z64), added, x)
+        assert np.array_equal(ran.signed, ideal.TWINS[add_own](x, own=draws))
+    assert np.array_equal(World().run(lambda me, x: add_own(me, x, own=None), np.arange(5)).signed, np.arange(5))
 
 
 def test_that_server_and_no_other_gives_the_column() -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from accord.base.errors import Refused
 from accord.frame.sql import to_plan
-from accord.plan.after_noise import parted
+from accord.plan.above_noise import Chosen, First, Ordered
+from accord.plan.after_noise import counted, parted, trimmed
 from accord.plan.evaluate import evaluate
 from accord.plan.expression import ColumnRef, columns_of
 from accord.plan.interpret import interpret
+from accord.plan.plain_table import in_order
 from accord.plan.stability import sensitivities
 from tests.plan.worlds import CATALOG, world
 
@@ -65,9 +68,55 @@ def test_what_a_recipient_cannot_compute_is_refused_with_the_nearest_form(sql, s
     assert refusal.value.do
 
 
-def test_noise_in_a_join_or_a_condition_is_left_for_refusal():
+def test_noise_in_a_join_or_a_window_is_left_for_refusal():
     joined = "SELECT a.region, t.c FROM area a JOIN (SELECT region, COUNT(*) AS c FROM sales GROUP BY region) t ON a.rank = t.c"
-    for sql in (joined, "SELECT region, COUNT(*) AS c FROM sales GROUP BY region HAVING COUNT(*) > 2"):
+    for sql in (joined, "SELECT region, COUNT(*) AS c, RANK() OVER (ORDER BY COUNT(*)) AS r FROM sales GROUP BY region"):
         node = to_plan(sql, CATALOG)
         with pytest.raises(Refused):
             sensitivities(parted(node).node, "sales", 1, CATALOG)
+
+
+ABOVE = {
+    "SELECT region, COUNT(*) AS c FROM sales GROUP BY region HAVING COUNT(*) > 2": [Chosen],
+    "SELECT region, AVG(amount) AS m FROM sales GROUP BY region HAVING SUM(n) > 2 ORDER BY COUNT(*) DESC, region LIMIT 2 OFFSET 1": [
+        Chosen,
+        Ordered,
+        First,
+    ],
+    f"SELECT a.region, t.c {GRID.format('COUNT(*) AS c')} WHERE a.rank < 3 AND t.c > 1 ORDER BY a.region": [Chosen, Ordered],
+}
+
+
+@pytest.mark.parametrize("sql", ABOVE)
+def test_what_depends_on_noise_comes_above_it(sql):
+    """Without noise, the steps above the sums give what the plan gives."""
+    node = to_plan(sql, CATALOG)
+    split = trimmed(parted(node))
+    assert [type(step) for step in split.above] == ABOVE[sql] and not split.is_plain
+    for seed in range(12):
+        rows, wanted = interpret(split.node, world(seed)), interpret(node, world(seed))
+        for step in split.above:
+            rows = done(step, rows)
+        made = {name: evaluate(one, rows.columns, rows.rows) for name, one in split.in_order}
+        assert {name: one.values.tolist() for name, one in made.items()} == {
+            name: one.values.tolist() for name, one in wanted.columns.items()
+        }, seed
+
+
+def done(step, rows):
+    """One step in the plain."""
+    if isinstance(step, First):
+        return rows.take(np.arange(rows.rows)[step.offset : step.offset + step.count])
+    if isinstance(step, Chosen):
+        holds = evaluate(step.predicate, rows.columns, rows.rows)
+        return rows.take(np.flatnonzero((holds.values != 0) & ~holds.nulls))
+    return rows.take(in_order([(evaluate(one, rows.columns, rows.rows), one.type, down) for one, down in step.keys], rows.rows))
+
+
+def test_groups_gain_a_count_where_they_have_none():
+    for sql, name in (("SELECT COUNT(*) AS c", "c"), ("SELECT SUM(amount) AS s", "rows"), ("SELECT COUNT(amount) AS c", "rows")):
+        node, found = counted(to_plan(f"{sql}, shop FROM sales GROUP BY shop ORDER BY shop", CATALOG), 56)
+        split = parted(node, secret_groups=True)
+        assert found == name and split.node.field(name).type.low == 0 and [type(step) for step in split.above] == [Ordered]
+    with pytest.raises(Refused, match="groups that no list names, in Join"):
+        counted(to_plan(f"SELECT a.region, t.c {GRID.format('COUNT(*) AS c')}", CATALOG), 56)

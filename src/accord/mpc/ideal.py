@@ -6,7 +6,7 @@ maps each protocol to its twin.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isqrt
 from typing import Any
 
@@ -172,6 +172,12 @@ def inverse(b: Column, *, width: int) -> Column:
 
 def quotient(a: Column, b: Column, *, a_bits: int, b_bits: int) -> Column:
     return a // b
+
+
+def add_own(x: Column, *, own: Sequence[Column]) -> Column:
+    """`own`: what the three servers draw."""
+    total: Column = np.add.reduce([x, *own])
+    return total
 
 
 def divide(a: Column, b: Column, *, fraction_bits: int, a_bits: int, b_bits: int) -> Column:
@@ -391,6 +397,7 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     fixed.fixed_multiply: fixed_multiply,
     hash_keys.hash_keys: hash_words,
     inputs.input_from: as_given,
+    inputs.add_own: add_own,
     integer_root.floor_root: floor_root,
     logarithm.log: log,
     logistic.logistic: logistic_of,

@@ -6,13 +6,14 @@ errors; `step` narrows it, `from_row` says which row block runs.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from accord.base.limits import BLOCK_ROWS, BLOCKS_IN_FLIGHT, SERVERS
+from accord.base.limits import BLOCK_ROWS, BLOCKS_IN_FLIGHT, KEY_BYTES, SERVERS
 from accord.base.ring import Column, Ring
 from accord.mpc.coins import Coins
 from accord.wire.exchange import Exchange, Expected, Message, Payload
@@ -74,6 +75,8 @@ class Party:
     profile: Profile = field(default=LAN)
     pool: ThreadPoolExecutor | None = None
     """Threads that compute row blocks side by side, where this server has cores of its own for them. Peers need not have as many."""
+    own: bytes = field(default_factory=lambda: secrets.token_bytes(KEY_BYTES), repr=False)
+    """The key of what this server draws alone and no other may know: its part of noise."""
 
     @property
     def left(self) -> int:
@@ -94,7 +97,7 @@ class Party:
     def step(self, label: str) -> Party:
         """The same server one step deeper in the path."""
         path = f"{self.path}/{label}" if self.path else label
-        return type(self)(self.index, self.coins, path, self.row, self.pivot, self.profile, self.pool)
+        return type(self)(self.index, self.coins, path, self.row, self.pivot, self.profile, self.pool, self.own)
 
     def from_row(self, row: int, pivot: int) -> Party:
         """The same step for the block of rows that begins at `row`."""

@@ -18,7 +18,7 @@ from accord.base.limits import PROTOCOL_VERSION
 from accord.frame.sql import to_plan
 from accord.mpc.party import PROFILES, Profile
 from accord.node.comparable import Told, require_comparable
-from accord.plan.after_noise import Formulas, parted
+from accord.node.noise import NoisedPlan, noised_plan
 from accord.plan.catalog import Catalog
 from accord.plan.document import formula_document, plan_document
 from accord.plan.explain import Explanation, explain
@@ -27,7 +27,6 @@ from accord.plan.facts import tables_of, walk
 from accord.plan.lower import public_layouts
 from accord.plan.nodes import Input, Node
 from accord.plan.place import place, place_all
-from accord.plan.stability import limited, sensitivities
 from accord.release.accounting import Loss, loss_of, together
 from accord.release.noise import ColumnNoise, Unit, read_noise
 from accord.release.rule import ChangeRule, Rule
@@ -206,7 +205,7 @@ class _Draft:
     recipients: tuple[str, ...] | ByColumns
     parameters: tuple[tuple[str, str], ...] = ()
     noise: tuple[tuple[str, ColumnNoise], ...] = ()
-    formulas: Formulas = ()
+    noised_plan: NoisedPlan | None = None
     rules: tuple[Rule, ...] = ()
 
     def judged(self, catalog: Catalog) -> _Draft:
@@ -225,12 +224,8 @@ class _Draft:
             return self
         if self.parameters:
             raise Refused("noise where each recipient asks its own question", do="ask one question for all, so that one loss covers it")
-        noise = read_noise(self.text.noise)
-        split = parted(self.unplaced)
-        bounds = sensitivities(split.node, noise.unit.table, noise.unit.rows_max, catalog)
-        columns = tuple((name, noise.of_column(bound, len(bounds))) for name, bound in bounds.items())
-        unplaced = limited(split.node, noise.unit.table, noise.unit.columns, noise.unit.rows_max)
-        return replace(self, unplaced=unplaced, noise=columns, formulas=() if split.is_plain else split.in_order)
+        made = noised_plan(self.unplaced, self.text.noise, catalog)
+        return replace(self, unplaced=made.unplaced, noise=made.noise, noised_plan=made)
 
 
 def _drafts(study: Study, release: ReleaseText, named: Mapping[str, Node]) -> list[_Draft]:
@@ -269,12 +264,12 @@ def _branch(draft: _Draft, node: Node) -> Branch:
     with _named(f"release {draft.text.name}"):
         spec = ReleaseSpec(
             name=draft.text.name,
-            node=node,
+            node=draft.noised_plan.whole(node, draft.text.name) if draft.noised_plan else node,
             recipients=draft.recipients,
             rules=draft.rules,
             noise=draft.noise,
             losing=_losing(draft),
-            formulas=draft.formulas,
+            formulas=draft.noised_plan.formulas if draft.noised_plan else (),
             judged=(*draft.text.judged, *(name for rule in draft.rules for name in rule.adds)),
             reason=draft.text.reason,
             title=draft.text.title,

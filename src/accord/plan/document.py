@@ -12,6 +12,7 @@ from accord.mpc.party import Profile
 from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, WindowCall
 from accord.plan.facts import walk
 from accord.plan.nodes import Aggregate, Concatenate, Field, Filter, Input, Join, Limit, Node, Project, Promise, Public, Sort, Window
+from accord.plan.noised import Noised
 from accord.plan.types import TEXT, Type
 
 
@@ -65,6 +66,9 @@ def _step(node: Node) -> dict[str, Any]:
         return {"step": name, "count": node.count, "offset": node.offset}
     if isinstance(node, Concatenate):
         return {"step": name}
+    if isinstance(node, Noised):
+        noise = [[column, law.document()] for column, law in node.noise]
+        return {"step": name, "release": node.release, "noise": noise, **({"threshold": asdict(node.threshold)} if node.threshold else {})}
     if isinstance(node, Promise):
         return {"step": name, "tables": list(node.tables)}
     raise OurFault(f"a {name} in a plan to be signed", do="place the plan first")

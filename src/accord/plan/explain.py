@@ -15,6 +15,7 @@ from accord.plan.catalog import Catalog
 from accord.plan.facts import walk
 from accord.plan.lower import NodeCost, distinct, execute_all, faults_of, has_one_row, node_costs, stand_ins
 from accord.plan.nodes import Field, Input, Node
+from accord.plan.noised import Noised
 from accord.plan.secure_calls import count
 from accord.plan.secure_table import input_parts
 from accord.plan.steps import sentence, value_text
@@ -166,7 +167,7 @@ def _release_lines(told: Told) -> list[str]:
     lines += [f"  Rule: {rule}; where it fails, a marker says so and no server knows which rows failed." for rule in told.rules]
     lines += [f"  The recipient's machine makes of this {one}." for one in told.made]
     if told.noise:
-        lines.append(f"  Noise that no server knows hides whether {told.hidden} is among the data; every row is shown, data or not.")
+        lines.append(f"  Noise that no server knows hides whether {told.hidden} is among the data{_rows_shown(told.node)}.")
         if told.losing:
             lines.append(f"  {told.losing[0].upper()}{told.losing[1:]}.")
     elif not told.rules:
@@ -178,6 +179,15 @@ def _release_lines(told: Told) -> list[str]:
     if faults := faults_of(told.node):
         lines.append(f"  Or, in place of all rows and whoever they are of, that data break a promise: that {'; or that '.join(faults)}.")
     return lines + [f"  Mind: {note}" for note in told.notes]
+
+
+def _rows_shown(node: Node) -> str:
+    """Which rows a release with noise shows."""
+    within = next((one for one in walk(node) if isinstance(one, Noised)), None)
+    if within is None:
+        return "; every row is shown, data or not"
+    chosen = "; rows are chosen and ordered by values with noise and public ones alone"
+    return f"{chosen}; {within.threshold.sentence}" if within.threshold else chosen
 
 
 def _shown(field: Field, noise: Mapping[str, str]) -> str:

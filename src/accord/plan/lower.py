@@ -22,6 +22,7 @@ from accord.plan.clock import Work
 from accord.plan.expression import Call, Expression
 from accord.plan.interpret import sort_rank
 from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Node, Project, Promise, Public, Sort, Window
+from accord.plan.noised import Noised, noised
 from accord.plan.secure_aggregate import aggregate
 from accord.plan.secure_calls import count, count_work, shape_of, zeros
 from accord.plan.secure_expression import compute
@@ -205,6 +206,7 @@ _LOWERED: dict[type[Node], Callable[..., Protocol[SecureTable]]] = {
     Sort: _sort,
     Limit: _limit,
     Window: _window,
+    Noised: noised,
     Promise: keeps_promises,
 }
 

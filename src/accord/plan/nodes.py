@@ -235,9 +235,15 @@ class Join(Node):
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
-        if not self.is_public:
-            return tuple(replace(one, public=False) for one in self._all_fields)
-        return self._all_fields
+        if self.is_public:
+            return self._all_fields
+        stays = {one.name for one in self.left.fields} if self.keeps_left else set[str]()
+        return tuple(replace(one, public=one.public and one.name in stays) for one in self._all_fields)
+
+    @property
+    def keeps_left(self) -> bool:
+        """Whether each left row is one row of the result, in its place, so that what is public of it stays so whatever it meets."""
+        return self.kind == "left" and self.unique in ("right", "both")
 
     @property
     def is_public(self) -> bool:

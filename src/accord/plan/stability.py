@@ -13,7 +13,7 @@ from accord.plan.after_noise import is_zero
 from accord.plan.catalog import Catalog
 from accord.plan.expression import Call, ColumnRef, Expression, WindowCall, columns_of
 from accord.plan.facts import rows_max
-from accord.plan.nodes import Aggregate, Concatenate, Filter, Join, Limit, Node, Project, Public, Scan, Sort, Window
+from accord.plan.nodes import Aggregate, AsOf, Concatenate, Filter, Join, Limit, Node, Project, Public, Scan, Sort, Window
 from accord.plan.rewrite import bottom_up, is_public
 from accord.plan.types import INT, Type
 from accord.plan.typing import call, column, integer

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, WindowCall, columns_of
 from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Node, Project, Promise, Public, Sort, Window
+from accord.plan.noised import Noised
 from accord.plan.types import BOOL, CATEGORY, DATE, DECIMAL, Type
 from accord.plan.typing import EPOCH
 
@@ -194,6 +195,12 @@ def _columns(node: Node) -> str:
     return " and ".join(one.name for one in node.fields)
 
 
+def _noised(node: Noised, inputs: Sequence[str]) -> str:
+    names = ", ".join(name for name, _ in node.noise)
+    hidden = f"; {node.threshold.sentence}" if node.threshold else "; every row is there, data or not"
+    return f"{inputs[0]}, to whose {names} each server adds noise that it alone knows{hidden}"
+
+
 _SENTENCES: dict[type[Node], Callable[[Any, Sequence[str]], str]] = {
     Public: lambda node, inputs: f"the public table {node.name} with {', '.join(one.name for one in node.columns)}",
     Input: lambda node, inputs: f"the shares that {node.owner} sent as {node.name}",
@@ -206,4 +213,5 @@ _SENTENCES: dict[type[Node], Callable[[Any, Sequence[str]], str]] = {
     Limit: _limit,
     Promise: _promise,
     Concatenate: lambda node, inputs: f"the rows of {', '.join(inputs)} one after the other",
+    Noised: _noised,
 }

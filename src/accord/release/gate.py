@@ -90,7 +90,7 @@ async def protect(me: Party, spec: ReleaseSpec, table: SecureTable) -> list[Shar
     flag = await _number(me.step("flag"), released)
     secret = [one for one in spec.released if not one.public]
     columns = await together(*(_masked(me.step(f"column.{at}"), one, table, passed, released, flag) for at, one in enumerate(secret)))
-    shown = (True, True) if spec.noise else (table.valid, released)
+    shown = (True, True) if spec.noise and not spec.within else (table.valid, released)
     status = [as_bits(me, one, table.rows) for one in shown]
     return [*(fault for _, fault in table.faults), *status, *(part for column in columns for part in column)]
 

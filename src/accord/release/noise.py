@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from math import isqrt
 from statistics import NormalDist
 from typing import Any
 
@@ -28,6 +29,8 @@ EPSILON_MAX = RHO_MAX = 20
 DELTA = Fraction(1, 10**10)
 """At which δ a loss in ρ is told as an ε too, where the study names none."""
 DELTA_MAX, DELTA_MIN = Fraction(1, 10**5), Fraction(1, 10**30)
+REACH_SCALES, REACH_DEVIATIONS = 128, 16
+"""Within so many scales of Laplace noise, or standard deviations of two servers' Gaussian shares, a share is taken."""
 CONFIDENCE = 0.95
 """Of the intervals that a recipient is told."""
 SHARES_COUNTED = 2
@@ -69,12 +72,15 @@ class Noise:
 class ColumnNoise:
     """Noise of one column, in units of its last digit: `sensitivity` is the most that one unit can change all its rows together (L1).
 
+    `delta` is a chance that it may fail by itself: of a threshold on it, or of a law that is cut.
+
     Raises Refused where the share of noise would take too long to draw, or its law is not what is accounted for.
     """
 
     mechanism: str
     loss: Fraction
     sensitivity: int
+    delta: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
         if self.mechanism == LAPLACE and self.scale > LAPLACE_SCALE_MAX:
@@ -92,11 +98,12 @@ class ColumnNoise:
 
     def document(self) -> dict[str, Any]:
         """As plain data."""
-        return {"mechanism": self.mechanism, "loss": str(self.loss), "sensitivity": self.sensitivity}
+        failing = {"delta": str(self.delta)} if self.delta else {}
+        return {"mechanism": self.mechanism, "loss": str(self.loss), "sensitivity": self.sensitivity, **failing}
 
     @staticmethod
     def read(document: Mapping[str, Any]) -> ColumnNoise:
-        return ColumnNoise(document["mechanism"], Fraction(document["loss"]), document["sensitivity"])
+        return ColumnNoise(document["mechanism"], Fraction(document["loss"]), document["sensitivity"], Fraction(document.get("delta", "0")))
 
     @property
     def scale(self) -> Fraction:
@@ -123,6 +130,16 @@ class ColumnNoise:
         else:
             drawn = [gaussian_share(words, self.variance) for _ in range(rows)]
         return Z64.encode(np.array(drawn, np.int64))
+
+    @property
+    def reach(self) -> int:
+        """How far a server's share can be from 0: what is drawn beyond, once in 2^180 draws, counts as the end."""
+        return REACH_SCALES * (int(self.scale) + 1) if self.mechanism == LAPLACE else REACH_DEVIATIONS * (isqrt(int(self.variance)) + 1)
+
+    def drawn(self, key: bytes, label: str, rows: int) -> Column:
+        """One server's share for each row from a stream of its own key, over Z_2^64, within reach."""
+        drawn = Z64.decode(self.share(Words(key, label), rows))
+        return Z64.encode(np.clip(drawn, -self.reach, self.reach))
 
     def mean_size(self) -> float:
         """The mean distance from the truth: of the law of all three shares."""
@@ -157,9 +174,8 @@ def read_noise(document: Mapping[str, Any]) -> Noise:
     if mechanism not in wanted:
         raise Refused(f"noise of {mechanism!r}", rule=f"one of {', '.join(wanted)}", do='write mechanism = "discrete_laplace"')
     name, most = wanted[mechanism]
-    free = {"delta"} if mechanism == GAUSSIAN else set()
-    if set(document) - free != {"mechanism", name, "unit"}:
-        takes = f"{mechanism} takes {name} and unit{', and may take delta' if free else ''}"
+    if set(document) - {"delta"} != {"mechanism", name, "unit"}:
+        takes = f"{mechanism} takes {name} and unit, and may take delta"
         raise Refused(f"noise with {', '.join(document)}", rule=takes, do=f'write {name} = "1"')
     delta = _delta(document["delta"]) if "delta" in document else DELTA
     return Noise(mechanism, _loss(name, document[name], most), _unit(document["unit"]), delta)

@@ -16,7 +16,7 @@ def shares(spec: ReleaseSpec, rows: int, key: bytes) -> dict[int, Column]:
 
     `key` (16 bytes) is fresh and this server's alone: who knows two servers' keys knows the noise that was accounted for.
     """
-    noised, secret = dict(spec.noise), [one.name for one in spec.released if not one.public]
+    noised, secret = {} if spec.within else dict(spec.noise), [one.name for one in spec.released if not one.public]
     return {
         STATUS_PLANES + at: noised[name].share(Words(key, f"{spec.name}/{name}"), rows) for at, name in enumerate(secret) if name in noised
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from accord.base.errors import Refused
 from accord.plan.after_noise import Formulas
 from accord.plan.expression import ColumnRef
+from accord.plan.facts import walk
 from accord.plan.lower import all_there, faults_of, rows_of
 from accord.plan.nodes import Field, Filter, Limit, Node, Project, Sort
+from accord.plan.noised import Noised
 from accord.plan.secure_table import PublicColumn
 from accord.plan.steps import expression_text
 from accord.plan.types import CATEGORY, TEXT
@@ -33,8 +36,9 @@ class ReleaseSpec:
     """A release. `recipients` are parties that get every row, or ByColumns. `judged` columns are read by rules and not released.
 
     `noise` makes it a private release: all its columns are public or noised, all rows of its public layout are shown, and no rule looks at
-    a value; `losing` says what that promises. `formulas`, where there are any, make the columns that recipients see of those that they are given (plan/after_noise.py).
-    Raises Refused where a rule does not apply, nobody would receive anything, or there is no rule, no noise and no written reason.
+    a value; `losing` says what that promises. Noise that goes on within the plan (plan/noised.py) may choose rows. `formulas`, where there
+    are any, make the columns that recipients see of those that they are given (plan/after_noise.py). Raises Refused where a rule does not
+    apply, nobody would receive anything, or there is no rule, no noise and no written reason.
     """
 
     name: str
@@ -97,19 +101,39 @@ class ReleaseSpec:
         if self.rules or self.judged:
             do = "release one table with noise and another with rules"
             raise Refused("rules on a release with noise", where=where, rule=rule, do=do)
+        if self.within:
+            self._require_from_noise(where, rule)
+            return
         if secret := [one.name for one in self.node.fields if not one.public and one.name not in dict(self.noise)]:
-            do = "group by declared domains, or begin with their public grid and LEFT JOIN the sums to it"
+            do = 'begin with the public grid of their domains, or add delta = "1e-9" to the noise, which shows groups from a threshold on'
             raise Refused(f"{', '.join(secret)} would be secret and without noise", where=where, rule=rule, do=do)
         if not self.has_public_rows and rows_of(self.node) > 1:
             raise Refused("rows with noise and without a public column", where=where, rule=rule, do="release the key of each row too")
         if broken := faults_of(self.node):
             raise Refused(f"noise on a table that tells whether {broken[0]}", where=where, rule=rule, do="sum without that join")
 
+    def _require_from_noise(self, where: str, rule: str) -> None:
+        """Of noise within the plan: nothing stands above it but what reads it, and it says which secret groups are shown."""
+        node = self.node
+        while not isinstance(node, Noised):
+            if not isinstance(node, Project | Filter | Sort | Limit):
+                raise Refused(f"{type(node).__name__} above noise", where=where, rule=rule, do="release it by itself")
+            node = node.input
+        if dict(node.noise) != dict(self.noise):
+            raise Refused("other noise than that which goes on", where=where, rule=rule, do="compile the study again")
+        if broken := faults_of(self.node):
+            raise Refused(f"noise on a table that tells whether {broken[0]}", where=where, rule=rule, do="sum without that join")
+
+    @cached_property
+    def within(self) -> Noised | None:
+        """The step that puts noise on within the plan; None where it goes on as parts are sent."""
+        return next((one for one in walk(self.node) if isinstance(one, Noised)), None)
+
     @property
     def sentences(self) -> tuple[str, ...]:
         """What holds values back, for people."""
         rules = tuple(rule.sentence for rule in self.rules)
-        noise = (*(f"{name}: {one.sentence}" for name, one in self.noise), *self.made, *filter(None, [self.losing]))
+        noise = (*(f"{name}: {one.sentence}" for name, one in self.noise), *self.made, *filter(None, [self.hiding, self.losing]))
         return rules or noise or (f"no rule: {self.reason}",)
 
     @property
@@ -135,6 +159,11 @@ class ReleaseSpec:
         given = {one.name: one for one in self.released}
         made = (replace(given[one.name], name=name) if isinstance(one, ColumnRef) else Field(name, one.type) for name, one in self.formulas)
         return tuple(made) or self.released
+
+    @property
+    def hiding(self) -> str:
+        """Which groups noise leaves out, for people."""
+        return self.within.threshold.sentence if self.within and self.within.threshold else ""
 
     @property
     def made(self) -> tuple[str, ...]:

@@ -1,0 +1,151 @@
+"""Studies with noise from their text to an opened table: averages, thresholds, the largest groups, and groups that no list names."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from accord.base.errors import Refused
+from accord.node.folder import open_folder
+from accord.node.session import Session
+from accord.node.setup import make_keys
+
+STUDY = """
+[study]
+name = "visits"
+title = "Visits"
+purpose = "Count visits, and hide each person"
+expires = 2027-12-31
+servers = ["a", "b", "c"]
+[domains.ward]
+values = ["east", "north", "west"]
+[tables.visits]
+owners = ["a", "b"]
+rows_max = 90
+columns = [
+  { name = "person", kind = "int", low = 0, high = 999 },
+  { name = "ward", kind = "category", domain = "ward" },
+  { name = "drug", kind = "text", bytes_max = 8 },
+  { name = "age", kind = "int", low = 0, high = 100 },
+]
+[[releases]]
+name = "visits"
+title = "Visits"
+sql = '''
+SQL'''
+recipients = ["c"]
+noise = { mechanism = "discrete_laplace", NOISE, unit = { table = "visits", columns = ["person"], rows_max = 2 } }
+"""
+GRID = "ward LEFT JOIN (SELECT ward, AVG(age) AS mean, COUNT(*) AS n FROM visits GROUP BY ward) AS v USING (ward)"
+EPSILON = 'epsilon = "20"'
+WARDS = ("east",) * 7 + ("west",) * 3 + ("north",)
+DRUGS = ("aspirin",) * 6 + ("codeine",) * 3
+
+
+def rows_of(owner):
+    """Eighty people with a row each, others at the other owner; at the first one person alone has a drug that nobody else has, thrice."""
+    first = 0 if owner == "a" else 100
+    rows = [(first + at, WARDS[at % 11], DRUGS[at % 9], 20 + at % 50) for at in range(80)]
+    return rows + [(999, "east", "secret", 90)] * (3 if owner == "a" else 0)
+
+
+def session(folder, sql, noise=EPSILON):
+    study = folder / "study"
+    study.mkdir(parents=True)
+    (study / "study.toml").write_text(STUDY.replace("SQL", sql).replace("NOISE", noise), encoding="utf-8")
+    opened = open_folder(study)
+    for owner in "ab":
+        lines = ["person,ward,drug,age", *(",".join(map(str, row)) for row in rows_of(owner))]
+        (folder / f"{owner}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        opened.party(owner).write_data({"visits": folder / f"{owner}.csv"})
+    make_keys(opened)
+    return Session(opened)
+
+
+def released(folder, sql, noise=EPSILON, runtime="sim:"):
+    asked = session(folder, sql, noise)
+    for party in asked.study.approvers:
+        asked.sign(party)
+    outcome = asked.run(runtime, lambda phase: None)
+    (table,) = asked.tables("c", outcome).values()
+    return table
+
+
+def counted(place):
+    """Rows and ages by a column's values, at most two rows of a person."""
+    taken, rows, ages = Counter(), Counter(), Counter()
+    for owner in "ab":
+        for row in rows_of(owner):
+            taken[row[0]] += 1
+            if taken[row[0]] <= 2:
+                rows[row[place]] += 1
+                ages[row[place]] += row[3]
+    return rows, ages
+
+
+def test_an_average_with_noise_has_an_interval_and_its_sums(tmp_path):
+    table = released(tmp_path, f"SELECT ward, v.mean, v.n FROM {GRID}", 'epsilon = "8"')
+    rows, ages = counted(1)
+    for row, sums in zip(table.rows_with_intervals(), table.basis.rows(), strict=True):
+        assert row["mean_low"] - 1 <= ages[row["ward"]] / rows[row["ward"]] <= row["mean_high"] + 1
+        assert row["mean"] == min(max(row["mean"], 0), 100)
+        assert abs(sums["n"] - rows[row["ward"]]) < 25 and abs(sums["mean_sum"] - ages[row["ward"]]) < 1500
+    assert len(table.rows()) == 3 and table.error_bounds["n"].startswith("±")
+
+
+def test_thresholds_and_the_largest_groups(tmp_path):
+    """At a loss of 20 the noise on a count is a few rows at most: north has 14, west 43."""
+    table = released(tmp_path, f"SELECT ward, v.n FROM {GRID} WHERE v.n >= 30 ORDER BY v.n DESC LIMIT 2")
+    assert [row["ward"] for row in table.rows()] == ["east", "west"]
+    rows, _ = counted(1)
+    assert all(abs(row["n"] - rows[row["ward"]]) < 12 for row in table.rows())
+
+
+def test_groups_that_no_list_names_are_shown_where_many_units_have_them(tmp_path):
+    """One person's drug is not; the threshold and its chance stand in what is signed and opened."""
+    sql = "SELECT drug, COUNT(*) AS n, AVG(age) AS mean FROM visits GROUP BY drug ORDER BY drug"
+    halves = "SELECT drug, COUNT(*) / 2 AS count FROM visits GROUP BY drug"
+    assert session(tmp_path / "halves", halves, f'{EPSILON}, delta = "1e-9"').compiled.specs[0].within.threshold.count == "count_sum"
+    table = released(tmp_path, sql, f'{EPSILON}, delta = "1e-9"')
+    rows, ages = counted(2)
+    assert [row["drug"] for row in table.rows()] == ["aspirin", "codeine"]
+    for row in table.rows():
+        assert abs(row["n"] - rows[row["drug"]]) < 12 and abs(float(row["mean"]) - ages[row["drug"]] / rows[row["drug"]]) < 25
+    assert any("a chance of at most 1/2,000,000,000" in one for one in table.sentences)
+
+
+def test_the_explanation_says_what_is_chosen_by_noise(tmp_path):
+    asked = session(tmp_path, "SELECT drug, COUNT(*) AS n FROM visits GROUP BY drug", f'{EPSILON}, delta = "1e-9"')
+    text = asked.compiled.explanation.text
+    assert "rows are chosen and ordered by values with noise" in text and "each server adds noise that it alone knows" in text
+    assert "groups whose n with noise is below" in text and "every row is shown" not in text
+
+
+@pytest.mark.parametrize(
+    ("sql", "sentence"),
+    [
+        ("SELECT drug, COUNT(*) AS n FROM visits GROUP BY drug", "drug would be secret and without noise"),
+        ("SELECT drug, COUNT(*) AS n FROM visits GROUP BY drug HAVING COUNT(*) > 9", "drug would be secret and without noise"),
+        ("SELECT ward, COUNT(*) AS n, RANK() OVER (ORDER BY COUNT(*)) AS r FROM visits GROUP BY ward", "noise above Window"),
+        ("SELECT ward, MAX(age) AS m FROM visits GROUP BY ward HAVING COUNT(*) > 3", "noise on MAX"),
+        ("SELECT ward, age FROM visits WHERE age > 90", "noise above"),
+    ],
+)
+def test_what_noise_cannot_hide_is_refused_with_the_nearest_form(tmp_path, sql, sentence):
+    with pytest.raises(Refused, match=sentence) as refusal:
+        session(tmp_path, sql).compiled  # noqa: B018
+    assert refusal.value.do
+
+
+def test_secret_groups_within_a_join_are_refused(tmp_path):
+    sql = "SELECT v.drug, v.n FROM (SELECT drug, COUNT(*) AS n FROM visits GROUP BY drug) v CROSS JOIN (SELECT 'x' AS x FROM ward) w"
+    with pytest.raises(Refused):
+        session(tmp_path, sql, f'{EPSILON}, delta = "1e-9"').compiled  # noqa: B018
+
+
+def test_in_the_clear_noise_and_threshold_are_left_out_and_told(tmp_path):
+    sql = "SELECT drug, COUNT(*) AS n FROM visits GROUP BY drug HAVING COUNT(*) > 2 ORDER BY n DESC"
+    table = released(tmp_path, sql, f'{EPSILON}, delta = "1e-9"', "clear:")
+    assert [row["drug"] for row in table.rows()] == ["aspirin", "codeine", "secret"]
+    assert all("left out in the clear" in one for one in table.sentences)
