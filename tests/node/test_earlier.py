@@ -5,16 +5,20 @@ carpenters of x, has that person's income.
 """
 
 import random
+import shutil
 from pathlib import Path
 
 import pytest
 
+from accord.base import canonical
 from accord.base.errors import Refused
 from accord.node import earlier
 from accord.node.compiled import compile_study
 from accord.node.folder import open_folder
+from accord.node.recipient import SEALED
 from accord.node.session import open_study
 from accord.node.setup import make_keys
+from accord.release.seal import open_sealed
 from accord.study import document
 
 HEAD = """
@@ -96,8 +100,6 @@ def signed(tmp_path_factory):
 
 @pytest.fixture
 def people(signed, tmp_path):
-    import shutil
-
     return shutil.copytree(signed, tmp_path / "people")
 
 
@@ -128,9 +130,7 @@ def test_the_second_question_is_stopped(people, in_threads, sql):
     digest = open_study(people).study.digest.hex()[:8]
     assert opened(people, first)[0]["n"] and first.stops == ()
     second = ask(people, sql, name="again")
-    reason = (
-        f"the answer is too close to release sums of study incomes ({digest}): groups of theirs differ by fewer than 5 rows of people"
-    )
+    reason = f"the answer is too close to release sums of study incomes ({digest}): groups of theirs differ by fewer than 5 rows of people"
     assert second.stops == (reason,)
     with pytest.raises(Refused) as told:
         opened(people, second)
@@ -181,8 +181,10 @@ def test_new_data_are_another_matter(people, in_threads):
 def test_two_releases_of_one_study_are_compared(people, in_threads):
     more = RELEASE.format(name="but_one", sql=BUT_ONE)
     outcome = ask(people, ALL, history=HISTORY + more)
-    assert outcome.stops == ("releases but_one and sums of this study are too close: groups of theirs differ by fewer than 5 rows of people",)
-    with pytest.raises(Refused, match="releases but_one and sums of this study are too close"):
+    assert outcome.stops == (
+        "releases but_one and sums of this study are too close: groups of theirs differ by fewer than 5 rows of people",
+    )
+    with pytest.raises(Refused, match=r"releases but_one and sums of this study are too close"):
         open_study(people).run("sim:")
 
 
@@ -191,3 +193,191 @@ def test_the_explanation_says_so(people):
     text = compile_study(document.read(people)).explanation.text
     assert "Where a group differs from one of theirs by fewer than 5 rows of people, nothing is released" in text
     assert "that the answer is too close to an earlier one, and which" in text
+
+
+def test_the_command_says_why_and_ends_with_3(people, in_threads, accord):
+    ask(people, ALL)
+    write_question(people, BUT_ONE, name="again")
+    assert accord("sign", people, "--all-local", "--yes").code == 0
+    said = accord("run", people)
+    assert said.code == 3 and "too close to release sums of study incomes" in said.line
+    assert "the owners have counted this stop" in said.line
+    assert accord("run", people).code == 3
+    assert len(open_folder(people).party("north").ledger().find("stopped")) == 1
+    opened_ = accord("open", people, "--as", "office")
+    assert opened_.code == 3 and "too close to release sums of study incomes" in opened_.line
+
+
+# ---- units
+
+
+UNITS = HISTORY + 'unit = ["person"]\nrows_max = 2\n'
+TWICE = "SELECT COUNT(*) AS n, SUM(income) AS s FROM people WHERE age >= 30 AND NOT (income BETWEEN 0 AND {most})"
+
+
+def test_units_of_several_rows_are_counted_by_their_rows(people, in_threads):
+    """Nine rows can be those of five persons with two rows each, so that they are too few; ten are five persons."""
+    incomes = sorted(one[4] for one in rows() if one[1] >= 30)
+    ask(people, ALL, history=UNITS)
+    assert ask(people, TWICE.format(most=incomes[8]), name="nine", history=UNITS).stops
+    assert ask(people, TWICE.format(most=incomes[9]), name="ten", history=UNITS).stops == ()
+
+
+def test_a_unit_with_more_rows_than_declared_stops_the_run(people, in_threads):
+    write_people(people, [(7, *one[1:]) if at < 3 else one for at, one in enumerate(rows())])
+    outcome = ask(people, ALL, history=UNITS)
+    assert outcome.stops == ("a person has more than the 2 rows of people that the study declares",)
+
+
+# ---- joins
+
+
+FIRMS = """
+[tables.firms]
+owners = ["helper"]
+rows_max = 60
+unique = ["member"]
+columns = [{{ name = "member", kind = "int", low = 0, high = 999 }}, {{ name = "sector", kind = "category", values = ["a", "b"] }}]
+"""
+
+
+def test_masks_with_a_join_on_a_secret_key(people, in_threads):
+    """Of the people of sector a, then of those but the target: whose sector only another owner knows."""
+    members = [*[one[0] for one in rows()][::2], TARGET[0]]
+    lines = [f"{member},{'ab'[at % 3 == 0]}" for at, member in enumerate(dict.fromkeys(members))]
+    (people / "firms.csv").write_text("\n".join(["member,sector", *lines]) + "\n")
+    assert f"{TARGET[0]},a" in lines
+    open_folder(people).party("helper").write_data({"firms": Path("..", "..", "firms.csv")})
+    joined = "SELECT COUNT(*) AS n, SUM(income) AS s FROM people JOIN firms ON person = member WHERE sector = 'a' AND age >= 30"
+    ask(people, joined, head=HEAD + FIRMS)
+    more = f"{joined} AND NOT (town = 'x' AND COALESCE(job, 'nurse') = 'carpenter')"
+    assert ask(people, more, head=HEAD + FIRMS, name="again").stops
+
+
+# ---- what owners state
+
+
+@pytest.fixture
+def stated(people, in_threads):
+    """North's statement on one earlier release, for a run of another study."""
+    ask(people, ALL)
+    write_question(people, BUT_ONE, name="again")
+    session = open_study(people)
+    north = session.folder.party("north")
+    versions = north.ledger().find("shared")[0].facts["versions"]
+    return session, north, earlier.state(north, session.compiled, "run-2", versions)
+
+
+def test_a_statement_names_what_was_answered(stated):
+    session, north, encoded = stated
+    (answered,) = earlier.read_statement(encoded, "north", "run-2", session.study, north.keys().public)
+    assert answered.study.name == "incomes" and answered.tables == {"people": "people"}
+    text = encoded.decode()
+    assert not any(str(row[4]) in text for row in rows() if row[4] > 2999)
+
+
+def test_a_statement_that_was_shortened_or_is_of_another_run_is_refused(stated):
+    session, north, encoded = stated
+    whole = canonical.decode(encoded)
+    whole["facts"]["answered"] = []
+    for altered, run in ((canonical.encode(whole), "run-2"), (encoded, "run-3")):
+        with pytest.raises(
+            Refused, match=r"the statement of north on what it answered: it is not signed by its owner, or is for another run"
+        ):
+            earlier.read_statement(altered, "north", run, session.study, north.keys().public)
+    with pytest.raises(Refused, match=r"the statement of north on what it answered: it is damaged; let the owner state it again"):
+        earlier.read_statement(b"{}", "north", "run-2", session.study, north.keys().public)
+
+
+def test_servers_that_know_of_other_answers_do_not_meet(stated):
+    """The list of earlier releases is part of what servers compare before they compute."""
+    session, north, encoded = stated
+    answered = earlier.read_statement(encoded, "north", "run-2", session.study, north.keys().public)
+    one, other = earlier.with_history(session.compiled, answered), earlier.with_history(session.compiled)
+    assert one.run_digest != other.run_digest and one.plan_digest == other.plan_digest
+    assert one.agreement(session.folder.consortium()) == other.agreement(session.folder.consortium())
+
+
+def test_a_text_that_is_missing_stops_the_owner(stated):
+    session, north, _ = stated
+    versions = north.ledger().find("shared")[0].facts["versions"]
+    (path,) = (north.path / "answered").iterdir()
+    path.unlink()
+    with pytest.raises(Refused, match=r"the text of a study that was answered is missing or damaged .*restore the file"):
+        earlier.state(north, session.compiled, "run-2", versions)
+
+
+def test_after_so_many_stops_an_owner_answers_no_more(stated, monkeypatch):
+    session, north, _ = stated
+    versions = north.ledger().find("shared")[0].facts["versions"]
+    monkeypatch.setattr(earlier, "STOPPED_MAX", 2)
+    for run in ("run-3", "run-4"):
+        earlier.state(north, session.compiled, "run-5", versions)
+        north.ledger().append("stopped", {"run": run, "study": "", "versions": versions, "reasons": ["too close"]})
+    with pytest.raises(Refused, match=r"the ledger of north: 2 runs over these data were stopped .*after 2 the owner answers no more"):
+        earlier.state(north, session.compiled, "run-5", versions)
+    earlier.state(north, session.compiled, "run-5", {"people": "0" * 64})
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("high = 9999 }", "high = 9998 }", r"it declared people.income otherwise than this study .*declare it as it was declared before"),
+        ('["north", "south"]\nrows_max', '["north"]\nrows_max', "it read people of north, south, and this study has it of north"),
+    ],
+)
+def test_an_earlier_release_that_cannot_be_compared_is_a_refusal(stated, people, old, new, why):
+    session, north, encoded = stated
+    text = (people / "study.toml").read_text()
+    assert text.count(old) == 1
+    (people / "study.toml").write_text(text.replace(old, new))
+    answered = earlier.read_statement(encoded, "north", "run-2", session.study, north.keys().public)
+    with pytest.raises(Refused, match=why):
+        earlier.with_history(open_study(people).compiled, answered)
+
+
+def test_too_many_earlier_releases_are_a_refusal(stated, monkeypatch):
+    session, north, encoded = stated
+    answered = earlier.read_statement(encoded, "north", "run-2", session.study, north.keys().public)
+    monkeypatch.setattr(earlier, "EARLIER_RELEASES_MAX", 0)
+    with pytest.raises(Refused, match=r"1 earlier releases are of the same data .*a release is compared with at most 0"):
+        earlier.with_history(session.compiled, answered)
+
+
+# ---- the study's text
+
+
+@pytest.mark.parametrize(
+    ("history", "why"),
+    [
+        ("[history]\ndifference_min = 1\n[history.tables.people]", r"difference_min = 1 \(rule: 2 or more units\)"),
+        ("[history]\ndifference_min = 5", "no table is named .*add \\[history.tables.NAME\\]"),
+        ("[history]\ndifference_min = 5\n[history.tables.peple]", "peple is no owner's table of this study"),
+        ("[history]\ndifference_min = 5\n[history.tables.people]\nrows_max = 3", "rows_max = 3 .*1 where a row is the unit"),
+        ('[history]\ndifference_min = 5\n[history.tables.people]\nunit = ["pers"]', "no column 'pers' in table people"),
+    ],
+)
+def test_a_history_that_does_not_fit_is_refused(people, history, why):
+    write_question(people, ALL, history=history + "\n")
+    with pytest.raises(Refused, match=why):
+        document.read(people)
+
+
+def test_a_release_that_cannot_be_compared_is_refused_before_anybody_signs(people):
+    write_question(people, "SELECT COUNT(*) AS n FROM people a JOIN people b ON a.person = b.person")
+    with pytest.raises(Refused, match=r"release sums: it reads people twice in one GROUP BY .*leave people out of"):
+        compile_study(document.read(people))
+
+
+def test_noise_is_compared_with_nothing(people, in_threads):
+    """It hides differences by itself, and the owner's quota counts it: what stops the run does not stop it."""
+    noised = RELEASE.format(name="noised", sql=BUT_ONE.replace(", SUM(income) AS s", "")).replace(
+        'rules = [{ rule = "minimum_count", column = "n", minimum = 5 }]',
+        'noise = { mechanism = "discrete_laplace", epsilon = "1", unit = { table = "people" } }',
+    )
+    ask(people, ALL)
+    outcome = ask(people, BUT_ONE, name="again", history=HISTORY + noised)
+    assert len(outcome.stops) == 1 and "of this study" not in outcome.stops[0]
+    session, keys = open_study(people), open_folder(people).party("office").keys()
+    sealed = [(outcome.folder / SEALED / one / "office" / "noised.sealed").read_bytes() for one in session.study.servers]
+    assert list(open_sealed(sealed, keys.encryption).rows())

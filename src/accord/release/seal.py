@@ -192,8 +192,9 @@ def _require_no_fault(layout: Layout, readers: Sequence[_Reader]) -> None:
     words = [reduce(np.bitwise_xor, (one.planes(1, rows=1) for one in readers)) for _ in layout.faults]
     broken = [sentence for sentence, word in zip(layout.faults, words, strict=True) if int(word[0, 0]) & 1]
     if broken:
-        rule = "what the study promises of its data holds, or nothing is released"
-        raise Refused("; ".join(broken), where=f"release {layout.release}", rule=rule, do="correct the data, or the study")
+        rule = "what the study promises of its data holds and no other release is too close, or nothing is released"
+        do = "correct the data or the study, or ask for other groups"
+        raise Refused("; ".join(broken), where=f"release {layout.release}", rule=rule, do=do)
 
 
 def _combine(layout: Layout, readers: Sequence[_Reader]) -> tuple[NDArray[np.uint8], dict[str, Plain]]:
