@@ -149,7 +149,7 @@ class Policy:
 
 def is_most(parameter: str) -> bool:
     """Whether a rule with a smaller parameter is the stricter one."""
-    return parameter.startswith("maximum")
+    return parameter.startswith("maximum") or parameter.endswith("_max")
 
 
 def read(path: Path) -> Policy:
@@ -215,8 +215,9 @@ def _rule(fields: Fields) -> RuleAsked:
     name = fields.take("rule", str)
     if name not in RULES:
         raise Refused(f"no rule {name!r}", where=fields.where, rule=f"one of {', '.join(RULES)}", do="name one of them")
-    numbers = [one for one, parameter in inspect.signature(RULES[name]).parameters.items() if parameter.annotation == "int"]
-    bounds = tuple((one, fields.take(one, int)) for one in numbers)
+    numbers = {one: parameter for one, parameter in inspect.signature(RULES[name]).parameters.items() if parameter.annotation == "int"}
+    wanted = [one for one, parameter in numbers.items() if parameter.default is inspect.Parameter.empty or fields.has(one)]
+    bounds = tuple((one, fields.take(one, int)) for one in wanted)
     unit = column_name(fields.take("unit", str)) if name == "minimum_contributors" else ""
     fields.done()
     return RuleAsked(name, bounds, unit)
