@@ -43,7 +43,7 @@ def passes(spec: ReleaseSpec, columns: Mapping[str, Plain], rows: int) -> Flags:
     passed = np.array([all(rule.passes(row) for rule in row_rules) for row in plain], np.bool_)
     for rule in spec.rules:
         if isinstance(rule, TableRule):
-            passed = rule.plain(columns, passed)
+            passed = rule.plainly(spec.node, columns, passed)
     return passed
 
 

@@ -45,6 +45,10 @@ from accord.release.rule import RowRule, Rule, TableRule
 from accord.release.spec import ReleaseSpec
 
 
+Faults = tuple[tuple[str, Bits], ...]
+"""As a table's (see SecureTable)."""
+
+
 @dataclass(frozen=True)
 class ReleasePart:
     """One server's part of a release for one recipient: the public layout, and masked columns as bytes.
@@ -77,7 +81,8 @@ async def release(me: Party, spec: ReleaseSpec, table: SecureTable) -> dict[str,
 async def protect(me: Party, spec: ReleaseSpec, table: SecureTable) -> list[Share | Bits]:
     """On shares still: the faults, which rows are there, which are released, and each column's values and NULLs, 0 in rows that are not
     released."""
-    passed = await judge(me.step("rules"), spec.node, spec.rules, table)
+    passed, faults = await judge(me.step("rules"), spec.node, spec.rules, table)
+    table = replace(table, faults=(*table.faults, *faults))
     (released,) = await both(me.step("released"), (table.valid, passed))
     for at, rule in enumerate(spec.changes if table.rows else ()):
         table = await rule.change(me.step(f"change.{at}"), table)
@@ -104,16 +109,20 @@ async def _unless_broken(me: Party, table: SecureTable, released: Flag) -> tuple
     return replace(table, columns=columns, valid=valid), freed
 
 
-async def judge(me: Party, node: Node, rules: Sequence[Rule], table: SecureTable) -> Flag:
-    """Which rows pass all rules: those of a row together, then those of the table in their order."""
+async def judge(me: Party, node: Node, rules: Sequence[Rule], table: SecureTable) -> tuple[Flag, Faults]:
+    """Which rows pass all rules, those of a row together, then those of the table in their order; and what these may have found broken."""
     conditions = [rule.condition(node) for rule in rules if isinstance(rule, RowRule)]
     passed: Flag = True
     if conditions:
         (column,) = await compute(me.step("rows"), table, [_all(conditions)])
         passed = (column.values != 0) & ~column.nulls if isinstance(column, PublicColumn) else _bits(column.value)
+    faults: Faults = ()
     for at, rule in enumerate(one for one in rules if isinstance(one, TableRule)):
-        passed = await rule.judge(me.step(f"table.{at}"), table, passed)
-    return passed
+        broken, passed = await together(
+            rule.broken(me.step(f"broken.{at}"), table, passed), rule.judge(me.step(f"table.{at}"), table, passed)
+        )
+        faults = (*faults, *zip(rule.promises, broken, strict=True))
+    return passed, faults
 
 
 def _all(conditions: Sequence[Expression]) -> Expression:
@@ -158,7 +167,8 @@ async def _masked(me: Party, field: Field, table: SecureTable, passed: Flag, rel
 def _part(spec: ReleaseSpec, table: SecureTable, party: str, protected: Sequence[Share | Bits], parts: Sequence[Any]) -> ReleasePart:
     public = {name: one for name, one in table.columns.items() if isinstance(one, PublicColumn)}
     rows = spec.rows_for(party, public, table.rows)
-    faults = tuple(sentence for sentence, _ in table.faults)
+    promises = (one for rule in spec.rules if isinstance(rule, TableRule) for one in rule.promises)
+    faults = (*(sentence for sentence, _ in table.faults), *promises)
     layout = Layout.of(spec, party, {one.name: public[one.name].take(rows) for one in spec.released if one.public}, len(rows), faults)
     numbers = [np.zeros(1, np.intp)] * len(faults) + [rows] * (len(parts) - len(faults))
     payload = b"".join(_bytes(secret, part, taken) for secret, part, taken in zip(protected, parts, numbers, strict=True))

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from accord.base.errors import Refused
 from accord.mpc.party import Party
+from accord.mpc.share import Bits
 from accord.plan.catalog import Catalog
 from accord.plan.evaluate import Flags, Plain
 from accord.plan.expression import Expression
@@ -87,6 +88,15 @@ class RowRule(Rule):
 class TableRule(Rule):
     """A rule about which rows passed; needs a table whose rows are all there, in a public order."""
 
+    @property
+    def promises(self) -> tuple[str, ...]:
+        """What it may find broken, in words: then nothing is released, and recipients learn which. Its `sentence` says so."""
+        return ()
+
+    async def broken(self, me: Party, table: SecureTable, passed: Flag) -> tuple[Bits, ...]:
+        """For each of the promises one row of one plane, set where it is broken; `passed` is what the rules before it say."""
+        return ()
+
     async def judge(self, me: Party, table: SecureTable, passed: Flag) -> Flag:
         """Which rows still pass."""
         raise TypeError("a rule of a table judges it")
@@ -94,6 +104,10 @@ class TableRule(Rule):
     def plain(self, columns: Mapping[str, Plain], passed: Flags) -> Flags:
         """The same of plain columns and flags."""
         raise TypeError("a rule of a table has a plain form")
+
+    def plainly(self, node: Node, columns: Mapping[str, Plain], passed: Flags) -> Flags:
+        """As `plain`, for rules that look at types too. Raises Refused where a promise is broken."""
+        return self.plain(columns, passed)
 
 
 @dataclass(frozen=True)

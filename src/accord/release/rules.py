@@ -17,6 +17,7 @@ from accord.release.rule_extremes import NoExactExtremes
 from accord.release.rule_microdata import KAnonymity
 from accord.release.rule_models import AtRisk, MaximumLeverage, MinimumDegreesOfFreedom
 from accord.release.rule_rounding import Rounding
+from accord.release.rule_suppression import ComplementarySuppression
 
 RULES: dict[str, type[Rule]] = {
     one.name: one
@@ -31,6 +32,7 @@ RULES: dict[str, type[Rule]] = {
         MaximumLeverage,
         AtRisk,
         NeverAlone,
+        ComplementarySuppression,
         KAnonymity,
         Rounding,
         TopCoding,
