@@ -144,6 +144,22 @@ def most_rows(node: Public, names: Keys) -> int:
 
 def rows_max(node: Node, keys: Keys, catalog: Catalog, owner: str | None = None) -> int:
     """At most so many rows agree on the columns `keys`; with `owner`, counting that owner's rows alone."""
+    known = _known_rows(node, catalog)
+    if (keys, owner) not in known:
+        known[keys, owner] = _rows_max(node, keys, catalog, owner)
+    return known[keys, owner]
+
+
+def _known_rows(node: Node, catalog: Catalog) -> dict[tuple[Keys, str | None], int]:
+    """What was found before, kept with the node: a join asks about each side several times, and so on down a chain of joins."""
+    kept = vars(node).setdefault("_rows", (catalog, {}))
+    if kept[0] is not catalog:
+        kept = vars(node)["_rows"] = (catalog, {})
+    found: dict[tuple[Keys, str | None], int] = kept[1]
+    return found
+
+
+def _rows_max(node: Node, keys: Keys, catalog: Catalog, owner: str | None) -> int:
     if isinstance(node, Public):
         return most_rows(node, keys)
     if isinstance(node, Scan):
