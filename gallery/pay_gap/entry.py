@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Report:
-    """One run: the council's two tables beside what the pooled payrolls give."""
+    """One run: the council's two tables for each gender, by release, beside what the pooled payrolls give."""
 
     outcome: Outcome
     payrolls: Payrolls
@@ -34,12 +34,17 @@ class Report:
 
     def rows(self, table: str) -> dict[Key, dict[str, Any]]:
         """A table's rows by race or cohort, job and gender."""
-        return {(first, job, gender): row for row in self.tables[table].rows() for first, job, gender in [tuple(row.values())[:3]]}
+        found = {}
+        for gender in self.payrolls.genders:
+            for row in self.tables[study.release_name(table, gender)].rows():
+                first, job, *_ = row.values()
+                found[first, job, gender] = row
+        return found
 
     @property
     def matches_oracle(self) -> bool:
         """Whether every row shown is the pooled payrolls' own, to the last digit, and every cell that fails a threshold is held back."""
-        return all(self._is_right(table, key, row) for table in self.tables for key, row in self.rows(table).items())
+        return all(self._is_right(table, key, row) for table in study.TABLES for key, row in self.rows(table).items())
 
     def _is_right(self, table: str, key: Key, row: Mapping[str, Any]) -> bool:
         if is_suppressed(row):
@@ -80,7 +85,7 @@ class Report:
         """The same for a person."""
         for name, value in self.json().items():
             console.print(f"{name:<18}{value}", markup=False)
-        self.tables[study.RACE_TABLE].print(console)
+        self.tables[study.release_name(study.RACE_TABLE, self.payrolls.genders[0])].print(console)
 
 
 def run(data: Path | None, folder: Path, runtime: str, progress: Progress) -> Report:

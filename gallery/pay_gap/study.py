@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from accord.base.canonical import encode
 from accord.gallery.pay_gap.payrolls import Payrolls
@@ -12,8 +13,13 @@ COUNCIL, UNIVERSITY, TRUSTEE = "council", "university", "trustee"
 ALL = "all"
 EMPLOYERS_MIN, EMPLOYEES_MIN = 8, 8
 """A cohort is shown from so many employers on, a cell from so many employees on: the council's own two thresholds."""
+WITHOUT_JOBS = ("non-binary",)
+"""Genders of which there are too few anywhere to show them by job."""
+WIDTH = 8
+"""Of what is held back, the sums that are shown leave each headcount open by so much at least."""
 PAY_MAX, MONTHS_MAX = 1_500_000, 720
 RACE_TABLE, COHORT_TABLE = "by_race", "by_cohort"
+TABLES = (RACE_TABLE, COHORT_TABLE)
 MONEY = ("pay", "bonus", "months")
 UNIT_DOLLARS_MIN = 1_000
 
@@ -21,7 +27,7 @@ UNIT_DOLLARS_MIN = 1_000
 def document(payrolls: Payrolls, servers: tuple[str, str, str] = (COUNCIL, UNIVERSITY, TRUSTEE)) -> str:
     """The text of `study.toml`."""
     unit = unit_dollars(payrolls)
-    return "\n".join([_head(servers), _publics(payrolls), _table(payrolls), _queries(unit), _race_release(unit), _cohort_release(unit)])
+    return "\n".join([_head(servers), _publics(payrolls), _table(payrolls), _queries(unit), *_releases(payrolls, unit)])
 
 
 def unit_dollars(payrolls: Payrolls) -> int:
@@ -118,44 +124,62 @@ SELECT COUNT(DISTINCT employer) AS employers FROM staff\"\"\"
 """
 
 
-def _race_release(unit: int) -> str:
-    grid = "race_line AS r CROSS JOIN job_line AS j CROSS JOIN gender AS g"
-    keys = "r.race_line AS race, j.job_line AS job, g.gender"
-    match = "c.race = r.race_line AND c.job = j.job_line AND c.gender = g.gender"
-    title = "Staff and pay by race or ethnicity, job and gender, over all employers"
-    return _release(
+@dataclass(frozen=True)
+class _Table:
+    """One of the two tables: its `key` beside the job with its lines, where its cells come from, and which employers are counted."""
+
+    name: str
+    title: str
+    key: str
+    lines: tuple[str, ...]
+    cells: str
+    employers: str
+
+
+def _tables(payrolls: Payrolls) -> tuple[_Table, _Table]:
+    by_race = _Table(
         RACE_TABLE,
-        title,
-        keys,
-        f"{grid} LEFT JOIN cells_by_race AS c ON {match} CROSS JOIN contributing_in_all AS k",
-        "race, job, gender",
-        unit,
+        "By race or ethnicity and job, all employers",
+        "race",
+        payrolls.races,
+        "cells_by_race",
+        "CROSS JOIN contributing_in_all AS k",
     )
+    contributing = "LEFT JOIN contributing AS k ON k.cohort = f.cohort_line"
+    return by_race, _Table(COHORT_TABLE, "By industry and job", "cohort", payrolls.cohort_names, "cells_by_cohort", contributing)
 
 
-def _cohort_release(unit: int) -> str:
-    grid = "cohort_line AS o CROSS JOIN job_line AS j CROSS JOIN gender AS g"
-    keys = "o.cohort_line AS cohort, j.job_line AS job, g.gender"
-    match = "c.cohort = o.cohort_line AND c.job = j.job_line AND c.gender = g.gender"
-    title = "Staff and pay by industry, job and gender"
-    cells = f"{grid} LEFT JOIN cells_by_cohort AS c ON {match} LEFT JOIN contributing AS k ON k.cohort = o.cohort_line"
-    return _release(COHORT_TABLE, title, keys, cells, "cohort, job, gender", unit)
+def release_name(table: str, gender: str) -> str:
+    return f"{table}_{gender}"
 
 
-def _release(name: str, title: str, keys: str, cells: str, order: str, unit: int) -> str:
+def _releases(payrolls: Payrolls, unit: int) -> list[str]:
+    """Both tables for each gender: a cell hides behind cells of its own gender, and what both tables share are large totals."""
+    return [_release(one, gender, len(payrolls.jobs), unit) for gender in payrolls.genders for one in _tables(payrolls)]
+
+
+def _release(table: _Table, gender: str, jobs: int, unit: int) -> str:
     means = ", ".join(f"ROUND(c.{one} / c.n, {digits}) AS mean_{one}" for one, digits in zip(MONEY, (2, 2, 1), strict=True))
+    key, line = table.key, f"{table.key}_line"
+    has_jobs = gender not in WITHOUT_JOBS
+    dimensions, rows = ((key, "job"), (len(table.lines) + 1) * (jobs + 1)) if has_jobs else ((key,), len(table.lines) + 1)
+    chosen = "" if has_jobs else f" AND j.job_line = '{ALL}'"
+    hidden = f'dimensions = {_text(dimensions)}, columns = ["n"], total = "{ALL}", width = {WIDTH}'
     return f"""[[releases]]
-name = "{name}"
-title = "{title}"
+name = "{release_name(table.name, gender)}"
+title = "{table.title}: {gender}"
 sql = \"\"\"
-SELECT {keys}, COALESCE(c.n, 0) AS n, {means}, c.variance, COALESCE(k.employers, 0) AS employers
-FROM {cells}
-ORDER BY {order}\"\"\"
+SELECT f.{line} AS {key}, j.job_line AS job, COALESCE(c.n, 0) AS n, {means}, c.variance, COALESCE(k.employers, 0) AS employers
+FROM {line} AS f CROSS JOIN job_line AS j CROSS JOIN gender AS g
+LEFT JOIN {table.cells} AS c ON c.{key} = f.{line} AND c.job = j.job_line AND c.gender = g.gender
+{table.employers}
+WHERE g.gender = '{gender}'{chosen} ORDER BY {key}, job\"\"\"
 recipients = ["{COUNCIL}"]
 judged = ["employers"]
 rules = [
   {{ rule = "minimum_contributors", column = "employers", minimum = {EMPLOYERS_MIN} }},
   {{ rule = "minimum_count", column = "n", minimum = {EMPLOYEES_MIN} }},
+  {{ rule = "complementary_suppression", {hidden}, primaries_max = {rows} }},
 ]
 notes = ["The variance is of employers' own totals in a cell, in units of {unit:,} dollars: it says how unlike employers are."]
 """
