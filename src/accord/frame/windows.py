@@ -9,6 +9,7 @@ from typing import Any
 from sqlglot import exp
 
 from accord.base.errors import Refused
+from accord.base.limits import ROWS_MAX
 from accord.base.names import fresh_name
 from accord.frame.expressions import Expressions, average
 from accord.frame.measures import one_if
@@ -225,5 +226,5 @@ def _bound(bound: Any, side: str | None, unit: str) -> int | None:
     if text.upper() == "UNBOUNDED":
         return None
     if unit == "rows" and isinstance(bound, exp.Literal) and bound.this.isdigit():
-        return int(bound.this) * (-1 if (side or "").upper() == "PRECEDING" else 1)
+        return min(int(bound.this), ROWS_MAX) * (-1 if (side or "").upper() == "PRECEDING" else 1)
     raise Refused("this bound of a window frame is not supported", rule="UNBOUNDED, CURRENT ROW, or of ROWS a whole number", do="use ROWS")

@@ -11,8 +11,6 @@ from accord.plan.types import CATEGORY, TEXT, Type
 
 LOWERED_JOINS = ("inner", "left", "cross", "semi", "anti")
 MATCHED_JOINS = {Between: ("inner", "left", "semi", "anti"), AsOf: ("inner", "left")}
-FRAME_ROWS_MAX = 64
-"""Rows of a moving frame of which a least or greatest value is found by comparing them one by one."""
 
 
 def require_secure(node: Node) -> None:
@@ -26,7 +24,6 @@ def require_secure(node: Node) -> None:
     if isinstance(node, Window):
         for name, _ in node.order:
             _require_order(name, node.field(name).type)
-        _require_frames(node)
     if isinstance(node, Aggregate) and not node.is_public:
         _require_single_values(node)
 
@@ -78,15 +75,3 @@ def _require_single_values(node: Aggregate) -> None:
             rule="contributions that are groups within groups have public groups",
             do="declare smaller domains, or count different values (COUNT(DISTINCT …)) in a release of its own",
         )
-
-
-def _require_frames(node: Window) -> None:
-    for name, call in node.calls:
-        _, start, end = call.frame
-        moving = call.function in ("min", "max") and start is not None and end is not None
-        if moving and (end or 0) - (start or 0) >= FRAME_ROWS_MAX:
-            raise Refused(
-                f"{name}: {call.function.upper()} over frames of {(end or 0) - (start or 0) + 1} rows",
-                rule=f"at most {FRAME_ROWS_MAX}, or as far as the partition goes",
-                do="leave one side UNBOUNDED, or take a SUM",
-            )

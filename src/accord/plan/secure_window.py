@@ -24,7 +24,7 @@ from accord.mpc.share import Bits, Share
 from accord.mpc.sort import joined_key
 from accord.plan.expression import Expression, WindowCall
 from accord.plan.nodes import Window
-from accord.plan.secure_calls import bit_to_ring, is_zero, minimum, sign
+from accord.plan.secure_calls import and_bits, bit_to_ring, is_zero, minimum, multiply, sign
 from accord.plan.secure_expression import compute
 from accord.plan.secure_flags import Flag, as_bits
 from accord.plan.secure_key import as_secret, constant_plane, equal_key, known, order_key, shortened
@@ -281,13 +281,53 @@ async def _least(me: Party, rows: _Rows, call: WindowCall, value: Share, range: 
     if end is None:
         back = rows.backwards()
         return turned(await _least_upto(me, back, back.partitions, turned(value), -start, unit, range))  # type: ignore[no-any-return]
-    far, bits = range
-    least = public_column(me, Z64.encode(np.full(rows.rows, far)), Z64)
-    for offset in np.arange(start, end + 1).tolist():
-        here = me.step(f"row.{offset}")
-        (one,) = await rows.at(here, [value], offset, [public_column(me, Z64.encode(np.full(rows.rows, far)), Z64)])
-        least = await in_blocks(minimum, here.step("least"), least, one, bits=bits)
+    return await _least_within(me, rows, value, (start, end), range[1])
+
+
+async def _least_within(me: Party, rows: _Rows, value: Share, frame: tuple[int, int], bits: int) -> Share:
+    """The least of the rows start … end away: of those up to the row and those from it on; or of a frame beside it, found at its end."""
+    start, end = (min(max(offset, -rows.rows), rows.rows) for offset in frame)
+    if end < 0:
+        before: Share = rows.shifted(await _least_back(me, rows, value, end - start + 1, bits), end)
+        return before
+    back = rows.backwards()
+    if start > 0:
+        return rows.shifted(turned(await _least_back(me, back, turned(value), end - start + 1, bits)), start)  # type: ignore[no-any-return]
+    sides = await together(
+        _least_back(me.step("before"), rows, value, 1 - start, bits), _least_back(me.step("after"), back, turned(value), end + 1, bits)
+    )
+    if not (start and end):
+        return sides[0] if start else turned(sides[1])  # type: ignore[no-any-return]
+    least: Share = await in_blocks(minimum, me.step("both"), sides[0], turned(sides[1]), bits=bits)
     return least
+
+
+async def _least_back(me: Party, rows: _Rows, value: Share, width: int, bits: int) -> Share:
+    """The least of the last `width` rows up to each row, as far as they are of its partition: by doubling.
+
+    What a row knows of 2^k rows and what the row 2^k before it knows are 2^(k + 1) rows. Of a width between two powers the last two such
+    runs overlap; where the earlier one is of another partition, the later one reaches to the start of its own.
+    """
+    least, joins, span = value, not_bits(me, rows.partitions), 1
+    while 2 * span <= width:
+        here = me.step(f"span.{span}")
+        least, further = await together(
+            in_blocks(_lesser, here.step("least"), rows.shifted(least, -span), least, joins, bits=bits),
+            in_blocks(and_bits, here.step("joins"), joins, rows.shifted(joins, -span)),
+        )
+        joins, span = further, 2 * span
+    if width > span:
+        joins = await rows.has(me.step("has"), span - width)
+        least = await in_blocks(_lesser, me.step("rest"), rows.shifted(least, span - width), least, joins, bits=bits)
+    return least
+
+
+async def _lesser(me: Party, before: Share, here: Share, joins: Bits, bits: int) -> Share:
+    """The smaller of two numbers where they join, else the second."""
+    difference = before - here
+    below = await and_bits(me.step("taken"), await sign(me.step("sign"), difference, bits=bits), joins)
+    chosen: Share = await multiply(me.step("part"), await bit_to_ring(me.step("flag"), below, ring=here.ring), difference)
+    return here + chosen
 
 
 async def _least_upto(me: Party, rows: _Rows, starts: Bits, value: Share, end: int | None, unit: str, range: tuple[int, int]) -> Share:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 from accord.testing.tables import KINDS, OWNERS, REGIONS, Chance
 
@@ -102,6 +102,7 @@ class Combined:
 
 
 Query = Select | Combined
+Scope: TypeAlias = "tuple[Column, ...]"
 
 
 def shrunk(query: Query, fails: Callable[[Query], bool], tries_max: int = 200) -> Query:
@@ -219,7 +220,7 @@ class Queries:
             word += self._word(" /*+ rows_max(9) */", " /*+ rows_max(400) */")
         return f"{word} {target} ON {on}", () if word in ("SEMI JOIN", "ANTI JOIN") else columns
 
-    def _by_time(self, alias: str, target: str, scope: tuple[Column, ...], columns: tuple[Column, ...]) -> tuple[str, tuple[Column, ...]] | None:
+    def _by_time(self, alias: str, target: str, scope: Scope, columns: Scope) -> tuple[str, Scope] | None:
         """A join of points with ranges, or with the nearest of groups, perhaps of equal keys too; None where the columns have no times."""
         kind = DATE if self._of(columns, DATE) and self._of(scope, DATE) and self._maybe(0.4) else NUMBER
         mine, others = self._of(scope, kind), self._of(columns, kind)
@@ -461,9 +462,7 @@ class Queries:
         names = [one.name for one in scope if one.kind != BADGE]
         order = "ORDER BY " + ", ".join(f"{name}{self.chance.choice(('', ' DESC'))}" for name in self.chance.sample(names, len(names)))
         some = f"ORDER BY {self.chance.choice(names)}"
-        frame = self.chance.choice(
-            ("ROWS BETWEEN 1 PRECEDING AND CURRENT ROW", "ROWS BETWEEN CURRENT ROW AND 2 FOLLOWING", "ROWS UNBOUNDED PRECEDING")
-        )
+        frame = self.chance.choice(("ROWS UNBOUNDED PRECEDING", "ROWS BETWEEN 0 PRECEDING AND 2 FOLLOWING", "ROWS 5 PRECEDING"))
         options = {
             "ROW_NUMBER": f"ROW_NUMBER() OVER ({partition}{order})",
             "RANK": f"RANK() OVER ({partition}{some})",
