@@ -33,6 +33,12 @@ class Rule:
     name: ClassVar[str]
     stops: ClassVar[str]
     does_not_stop: ClassVar[str]
+    stricter_below: ClassVar[tuple[str, ...]] = ()
+    """Parameters of which an owner's policy bounds the greatest value, beside those that are named maximum_… or …_max."""
+    asked_by_default: ClassVar[tuple[str, ...]] = ()
+    """Parameters whose default an owner's policy asks for where it says nothing."""
+    told_by_study: ClassVar[tuple[str, ...]] = ()
+    """Parameters that are facts of the question: no policy bounds them."""
 
     @property
     def sentence(self) -> str:

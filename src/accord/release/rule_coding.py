@@ -81,6 +81,7 @@ class TopCoding(Coding):
     """What is above a public limit is shown as the limit."""
 
     name: ClassVar[str] = "top_coding"
+    stricter_below: ClassVar[tuple[str, ...]] = ("limit",)
     stops: ClassVar[str] = "knowing the richest, largest or oldest by a figure that nobody else can have"
     does_not_stop: ClassVar[str] = "learning that somebody is beyond the limit, where it is known who could be"
     function: ClassVar[str] = "least"

@@ -90,6 +90,8 @@ class Dominance(ContributionRule):
     k: int = 90
 
     name: ClassVar[str] = "dominance"
+    stricter_below: ClassVar[tuple[str, ...]] = ("k",)
+    asked_by_default: ClassVar[tuple[str, ...]] = ("n", "k")
     stops: ClassVar[str] = "reading a large contributor's figure off a cell that is nearly its own"
     does_not_stop: ClassVar[str] = "the second largest contributor's subtracting its own figure to bound the largest's closely (p_percent)"
 
@@ -122,6 +124,7 @@ class PPercent(ContributionRule):
     p: int = 10
 
     name: ClassVar[str] = "p_percent"
+    asked_by_default: ClassVar[tuple[str, ...]] = ("p",)
     stops: ClassVar[str] = "the second largest contributor's subtracting its own figure to know the largest's to within p percent"
     does_not_stop: ClassVar[str] = "two contributors who pool what they know to bound a third's"
 

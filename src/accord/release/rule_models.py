@@ -35,6 +35,8 @@ class MinimumDegreesOfFreedom(RowRule):
     minimum: int = 10
 
     name: ClassVar[str] = "minimum_degrees_of_freedom"
+    asked_by_default: ClassVar[tuple[str, ...]] = ("minimum",)
+    told_by_study: ClassVar[tuple[str, ...]] = ("model_parameters",)
     stops: ClassVar[str] = "solving a model that has about as many parameters as rows for the rows themselves"
     does_not_stop: ClassVar[str] = "one row that decides a parameter alone (maximum_leverage), or two models that differ by one row"
 
@@ -114,6 +116,7 @@ class AtRisk(TableRule):
     groups: tuple[str, ...] = ()
 
     name: ClassVar[str] = "at_risk"
+    asked_by_default: ClassVar[tuple[str, ...]] = ("minimum",)
     stops: ClassVar[str] = "reading single deaths off the tail of a survival curve, where few are left"
     does_not_stop: ClassVar[str] = "reading single deaths off steps of the curve before, where times are exact (round the times)"
 

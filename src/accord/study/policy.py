@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -22,30 +22,19 @@ from accord.base.limits import STOPPED_MAX
 from accord.base.names import column_name, party_name
 from accord.plan.usage import AS_INPUT, JOIN_KEY, USES
 from accord.release.accounting import EPSILON, RHO
+from accord.release.rule import Rule
+from accord.release.rule_counts import MinimumContributors
+from accord.release.rule_dominance import ContributionRule
 from accord.release.rules import RULES
 from accord.study.document import plain
 from accord.study.fields import Fields, read_toml, require_table
 from accord.study.history import at_least_two
+from accord.study.policy_rules import RuleAsked
 
 FILE = "policy.toml"
 NEVER = "never"
 LOSSES = (EPSILON, RHO)
 """What noise loses: a bound on ε counts noise with a pure one, a bound on ρ counts all noise."""
-
-
-@dataclass(frozen=True)
-class RuleAsked:
-    """A rule that must judge: its name, the bounds on its parameters, and for minimum_contributors the column whose values it counts."""
-
-    name: str
-    bounds: tuple[tuple[str, int], ...] = ()
-    unit: str = ""
-
-    @property
-    def sentence(self) -> str:
-        bounds = [f"{name} {'at most' if is_most(name) else 'at least'} {value}" for name, value in self.bounds]
-        of = f" of different {self.unit}" if self.unit else ""
-        return f"{self.name}{of}{' with ' if bounds else ''}{', '.join(bounds)}"
 
 
 @dataclass(frozen=True)
@@ -147,11 +136,6 @@ class Policy:
         return f"policy of {self.owner}, version {self.version}"
 
 
-def is_most(parameter: str) -> bool:
-    """Whether a rule with a smaller parameter is the stricter one."""
-    return parameter.startswith("maximum") or parameter.endswith("_max")
-
-
 def read(path: Path) -> Policy:
     """The policy of a file. Raises Refused with the place of the first thing that is wrong."""
     return parse(read_toml(path), str(path.name))
@@ -215,12 +199,26 @@ def _rule(fields: Fields) -> RuleAsked:
     name = fields.take("rule", str)
     if name not in RULES:
         raise Refused(f"no rule {name!r}", where=fields.where, rule=f"one of {', '.join(RULES)}", do="name one of them")
-    numbers = {one: parameter for one, parameter in inspect.signature(RULES[name]).parameters.items() if parameter.annotation == "int"}
-    wanted = [one for one, parameter in numbers.items() if parameter.default is inspect.Parameter.empty or fields.has(one)]
-    bounds = tuple((one, fields.take(one, int)) for one in wanted)
-    unit = column_name(fields.take("unit", str)) if name == "minimum_contributors" else ""
+    kind = RULES[name]
+    unit = column_name(fields.take("unit", str)) if kind is MinimumContributors or _has_unit(kind, fields) else ""
+    bounds = tuple(_bounds(kind, fields))
     fields.done()
     return RuleAsked(name, bounds, unit)
+
+
+def _has_unit(kind: type[Rule], fields: Fields) -> bool:
+    return issubclass(kind, ContributionRule) and fields.has("unit")
+
+
+def _bounds(kind: type[Rule], fields: Fields) -> Iterator[tuple[str, int]]:
+    """What is asked of a rule's numbers: what the policy says, else what the rule says that it takes by itself."""
+    for name, parameter in inspect.signature(kind).parameters.items():
+        if parameter.annotation != "int" or name in kind.told_by_study:
+            continue
+        if parameter.default is inspect.Parameter.empty or fields.has(name):
+            yield name, fields.take(name, int)
+        elif name in kind.asked_by_default:
+            yield name, parameter.default
 
 
 def _noise(fields: Fields) -> NoiseAsked | None:

@@ -12,10 +12,10 @@ from accord.plan.usage import AFTER_GROUPING, AGGREGATED, AS_INPUT, IN_CONDITION
 from accord.release.accounting import Law, Loss, together
 from accord.release.noise import Noise
 from accord.release.rule import Rule
-from accord.release.rule_counts import MinimumContributors, MinimumCount
-from accord.release.rules import RULES
+from accord.release.rule_counts import MinimumCount
 from accord.study.history import History
-from accord.study.policy import EPSILON, RHO, NoiseAsked, Policy, Quota, RuleAsked, TablePolicy, is_most
+from accord.study.policy import EPSILON, RHO, NoiseAsked, Policy, Quota, TablePolicy
+from accord.study.policy_rules import RuleAsked, asks, is_of_columns, uncovered
 
 STUDY = "the study"
 MECHANISMS = {EPSILON: "discrete_laplace", RHO: "discrete_gaussian"}
@@ -49,6 +49,7 @@ class Question:
     noise: Noise | None
     usage: Usage
     laws: tuple[Law, ...] = ()
+    judged: frozenset[str] = frozenset()
 
     @property
     def place(self) -> str:
@@ -181,7 +182,7 @@ class _Check:
         noise, asked, rule = question.noise, table.noise, f"{table.name} asks for {table.judges}"
         assert noise is not None
         if asked is None:
-            yield self.no(question.place, "noise is all that judges it", rule, f"write rules = [{_rule_form(table.rules[0], 'n')}]")
+            yield self.no(question.place, "noise is all that judges it", rule, f"write rules = [{table.rules[0].form('n')}]")
         elif noise.unit.table != table.name:
             reason = f"its noise hides a unit of {noise.unit.table}, none of {table.name}"
             yield self.no(question.place, reason, rule, _noise_form(table))
@@ -199,12 +200,17 @@ class _Check:
 
     def _ruled(self, question: Question, table: TablePolicy, asked: RuleAsked) -> Iterator[Refusal]:
         rule = f"{table.name} asks for {table.judges}"
-        named = [one for one in question.rules if isinstance(one, RULES[asked.name])]
-        strict = [one for one in named if _is_strict(one, asked)]
+        if is_of_columns(asked) and not asks(asked, question.usage, question.judged, table.name):
+            return
+        named = [one for one in question.rules if isinstance(one, asked.kind)]
+        strict = [one for one in named if asked.is_met_by(one)]
         if not strict:
             has = f"its {asked.name} is weaker" if named else f"no {asked.name} judges it"
-            yield self.no(question.place, has, rule, f"write rules = [{_rule_form(asked, _count_column(question, table))}]")
-        elif issubclass(RULES[asked.name], MinimumCount):
+            yield self.no(question.place, has, rule, f"write rules = [{asked.form(_column_for(asked, question, table))}]")
+            return
+        for name, reason in uncovered(asked, strict, question.usage, question.judged, table.name):
+            yield self.no(f"{question.place}, {name}", reason, rule, f"add {asked.form(name)}")
+        if issubclass(asked.kind, MinimumCount):
             yield from self._counted(question, table, asked, [one for one in strict if isinstance(one, MinimumCount)], rule)
 
     def _counted(
@@ -292,20 +298,10 @@ def _does_count(origin: Origin, table: str, asked: RuleAsked) -> bool:
     return (table, asked.unit) in origin.distinct if asked.unit else table in origin.counts
 
 
-def _is_strict(rule: Rule, asked: RuleAsked) -> bool:
-    given: Mapping[str, int] = {name: getattr(rule, name) for name, _ in asked.bounds}
-    return all(given[name] <= bound if is_most(name) else given[name] >= bound for name, bound in asked.bounds)
-
-
-def _count_column(question: Question, table: TablePolicy) -> str:
-    """A released column that counts the table's rows, if there is one."""
-    return next((name for name, one in question.usage.columns.items() if table.name in one.counts), "n")
-
-
-def _rule_form(asked: RuleAsked, column: str) -> str:
-    """The rule as a study writes it."""
-    columns = f', column = "{column}"' if issubclass(RULES[asked.name], MinimumCount | MinimumContributors) else ""
-    return f'{{ rule = "{asked.name}"{columns}{"".join(f", {name} = {value}" for name, value in asked.bounds)} }}'
+def _column_for(asked: RuleAsked, question: Question, table: TablePolicy) -> str:
+    """A released column that such a rule is for, if there is one; else one that counts the table's rows."""
+    counts = (name for name, one in question.usage.columns.items() if table.name in one.counts)
+    return next(iter(asks(asked, question.usage, question.judged, table.name)), next(counts, "n"))
 
 
 def _noise_form(table: TablePolicy) -> str:
