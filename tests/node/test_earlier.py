@@ -123,7 +123,7 @@ def test_without_the_rule_the_difference_is_one_persons_income(people, in_thread
     assert first[0]["n"] - second[0]["n"] == 1
 
 
-@pytest.mark.parametrize("sql", [BUT_ONE, INSIDE])
+@pytest.mark.parametrize("sql", [BUT_ONE, INSIDE], ids=["where", "inside"])
 def test_the_second_question_is_stopped(people, in_threads, sql):
     """Recipients are told which earlier release it is too close to and nothing else; owners count it."""
     first = ask(people, ALL)
