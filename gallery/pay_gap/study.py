@@ -119,14 +119,12 @@ SELECT cohort, job, gender, {cells} FROM parts_by_cohort GROUP BY cohort, job, g
 contributing = \"\"\"
 SELECT c.cohort_line AS cohort, COUNT(DISTINCT s.employer) AS employers
 FROM staff AS s JOIN lines_of_employer AS c ON c.employer = s.employer GROUP BY c.cohort_line\"\"\"
-contributing_in_all = \"\"\"
-SELECT COUNT(DISTINCT employer) AS employers FROM staff\"\"\"
 """
 
 
 @dataclass(frozen=True)
 class _Table:
-    """One of the two tables: its `key` beside the job with its lines, where its cells come from, and which employers are counted."""
+    """One of the two tables: its `key` beside the job with its lines, where its cells come from, and whose employers are counted."""
 
     name: str
     title: str
@@ -137,16 +135,14 @@ class _Table:
 
 
 def _tables(payrolls: Payrolls) -> tuple[_Table, _Table]:
+    everywhere = f"CROSS JOIN (SELECT cohort_line AS cohort FROM cohort_line WHERE cohort_line = '{ALL}') AS o"
+    counted = "LEFT JOIN contributing AS k ON k.cohort ="
     by_race = _Table(
-        RACE_TABLE,
-        "By race or ethnicity and job, all employers",
-        "race",
-        payrolls.races,
-        "cells_by_race",
-        "CROSS JOIN contributing_in_all AS k",
+        RACE_TABLE, "By race or ethnicity and job", "race", payrolls.races, "cells_by_race", f"{everywhere} {counted} o.cohort"
     )
-    contributing = "LEFT JOIN contributing AS k ON k.cohort = f.cohort_line"
-    return by_race, _Table(COHORT_TABLE, "By industry and job", "cohort", payrolls.cohort_names, "cells_by_cohort", contributing)
+    return by_race, _Table(
+        COHORT_TABLE, "By industry and job", "cohort", payrolls.cohort_names, "cells_by_cohort", f"{counted} f.cohort_line"
+    )
 
 
 def release_name(table: str, gender: str) -> str:
