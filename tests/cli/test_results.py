@@ -50,7 +50,13 @@ def test_a_run_can_be_named(accord, done, inside):
 
 
 def test_a_result_can_be_kept_as_csv(accord, done, tmp_path):
-    assert accord("open", "wages", "--as", "south", "--csv", "out.csv") == (0, "written: out.csv\n", "")
+    said = accord("open", "wages", "--as", "south", "--csv", "out.csv")
+    assert (said.code, said.err) == (0, "")
+    assert [line.partition(",")[0] for line in said.out.splitlines()] == [
+        "written: out.csv",
+        "written: out.report.json",
+        "written: out.report.html",
+    ]
     rows = list(csv.reader((tmp_path / "out.csv").read_text().splitlines()))
     assert rows[0] == ["sector", "n", "mean_wage"]
     assert [rows[1], rows[3]] == [RELEASED[0], RELEASED[2]]
@@ -209,3 +215,100 @@ def test_an_interrupted_run_ends_at_once_and_leaves_nothing(signed):
 def test_an_unknown_runtime_is_refused(accord, wages):
     said = accord("run", "wages", "--runtime", "fast:")
     assert (said.code, said.line) == (3, "accord: no runtime 'fast:' (rule: one of clear:, sim:, local:)")
+
+
+# ---- the report, and who checked it
+
+
+@pytest.fixture
+def opened(accord, done, tmp_path):
+    """What north received, in a file, with its report."""
+    accord("open", "wages", "--as", "north", "--csv", "out.csv")
+    return tmp_path / "out.report.json"
+
+
+def checked(accord, *arguments, party="south", **answers):
+    return accord("approve-output", "out.report.json", "--as", party, "--checker", "A. Example", "--study", "wages", *arguments, **answers)
+
+
+def test_a_checker_reads_signs_and_is_named(accord, opened):
+    held = accord("verify", "out.report.json", "--study", "wages")
+    assert held.code == 0 and "out.csv: the table that was reported on\nnobody has checked it yet" in held.out
+    said = checked(accord, answer="yes\n")
+    assert (said.code, said.err) == (0, "")
+    assert "The page to read first: out.report.html" in said.out and "No row tells of one person or firm" in said.out
+    assert "Does A. Example sign this for south? Type yes to sign" in said.out
+    assert said.out.endswith("approved by A. Example for south: out.report.approval.south.json\n")
+    assert checked(accord, "--yes", "--decline", "mining is known", party="helper").code == 0
+    found = accord("verify", "out.report.json", "--study", "wages").out.splitlines()
+    assert [line.partition(" on 2")[0] for line in found[2:]] == ["declined by A. Example for helper", "approved by A. Example for south"]
+    assert found[2].endswith(": mining is known")
+
+
+@pytest.mark.parametrize("answer", ["", "no\n", "y\n"])
+def test_no_is_no(accord, opened, answer):
+    said = checked(accord, answer=answer)
+    assert (said.code, said.line) == (3, "accord: not signed: the answer was not yes; nothing was written")
+    assert not list(opened.parent.glob("*approval*"))
+
+
+def test_a_report_that_changed_after_it_was_signed_is_refused(accord, opened):
+    assert checked(accord, "--yes").code == 0
+    text = opened.read_text()
+    opened.write_text(text.replace('"rows_suppressed": 1', '"rows_suppressed": 0'))
+    said = accord("verify", "out.report.json", "--study", "wages")
+    assert said.code == 3
+    assert said.line.startswith("accord: what A. Example of south signed is another report (rule: a signature covers every character")
+    opened.write_text(text.replace("at least", "at most"))
+    said = accord("verify", "out.report.json", "--study", "wages")
+    assert (said.code, said.out) == (3, "")
+    assert said.line.startswith("accord: release means: the report says something else than the receipt") or "report says" in said.line
+    assert checked(accord, "--yes", party="helper").code == 3, "nobody signs what does not hold"
+
+
+def test_a_table_that_changed_after_it_was_reported_is_refused(accord, opened):
+    path = opened.with_name("out.csv")
+    path.write_text(path.read_text().replace("suppressed", "7", 1))
+    said = accord("verify", "out.report.json", "--study", "wages")
+    assert said.code == 3 and said.line.startswith("accord: out.csv: this is not the table that the report is about")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("--as", "nobody", "--checker", "A"), "accord: the keys of nobody are not on this machine; sign where they are"),
+        (("--as", "south", "--checker", " "), "accord: who checks? (rule: a name and a reason of at most 200 characters); "),
+    ],
+)
+def test_who_cannot_sign_is_told(accord, opened, arguments, line):
+    said = accord("approve-output", "out.report.json", "--study", "wages", "--yes", *arguments)
+    assert (said.code, said.out) == (3, "") and said.line.startswith(line)
+
+
+# ---- a run's outcome as a value
+
+
+def test_a_refused_run_is_kept_as_a_value(accord, signed):
+    policy = signed / "parties" / "south" / "policy.toml"
+    text = 'owner = "south"\nversion = 1\nexpires = 2999-12-31\nrecipients = ["north", "south"]\npurposes = ["anything else"]\n'
+    policy.write_text(text + '[tables.wages]\nreason = "made up"\n[tables.wages.columns]\nwage = ["aggregated"]\n')
+    said = accord("run", "wages", "--report", "refused.json")
+    assert said.code == 3
+    told = json.loads((signed.parent / "refused.json").read_text())
+    assert (told["kind"], told["outcome"], told["owner"]) == ("accord run report", "refused", "south")
+    assert told["rule"].startswith("policy of south, version 1: its data may serve 'anything else'")
+    assert told["where"] == "the study" and told["reason"].startswith("its purpose is") and told["nearest"].startswith("write purpose_code")
+    assert said.err.splitlines()[-1] == f"accord: {told['where']}: {told['reason']} (rule: {told['rule']}); {told['nearest']}"
+
+
+def test_an_unsigned_run_is_refused_by_nobody_in_particular(accord, wages):
+    accord("keys", "wages")
+    assert accord("run", "wages", "--report", "refused.json").code == 3
+    told = json.loads((wages.parent / "refused.json").read_text())
+    assert (told["outcome"], told["owner"], told["nearest"]) == ("refused", "", "sign with: accord sign")
+
+
+def test_a_rehearsal_is_no_release(accord, wages):
+    assert accord("run", "wages", "--runtime", "clear:", "--report", "ran.json").code == 0
+    told = json.loads((wages.parent / "ran.json").read_text())
+    assert (told["outcome"], told["runtime"], told["receipt"]) == ("rehearsed", "clear:", "")

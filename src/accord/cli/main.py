@@ -130,6 +130,9 @@ def policy_test(
 def run(
     study: Study,
     runtime: Annotated[str, typer.Option(metavar="clear:|sim:|local:", help="Where it runs: see docs/how-to/run-a-server.md.")] = "local:",
+    report: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write as JSON what ran, or why it was refused.", show_default=False)
+    ] = None,
 ) -> None:
     """Run a study.
 
@@ -137,7 +140,7 @@ def run(
     """
     from accord.cli import results
 
-    results.run(study, runtime)
+    results.run(study, runtime, report)
 
 
 @app.command("open", rich_help_panel=RUN)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import datetime
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from accord.base.errors import Refused
+import msgspec
+
+from accord.base import canonical
+from accord.base.errors import AccordError, Refused
 from accord.cli.agree import YES
 from accord.cli.places import locate
 from accord.cli.screen import console, grid
@@ -17,6 +22,7 @@ from accord.node.report import approval_path, approvals_beside, files_beside, ga
 from accord.node.session import Session, open_study
 from accord.release.seal import ReleasedTable
 from accord.study import receipt, report
+from accord.study.document import Study
 from accord.study.report import APPROVED, DECLINED, OutputApproval
 from accord.study.report_page import page
 
@@ -36,6 +42,29 @@ def write(session: Session, run: str, recipient: str, tables: Mapping[str, Relea
     paper.write_text(page(gathered), encoding="utf-8")
     print(f"written: {data}, what held these tables back and what it does not stop")
     print(f"written: {paper}, the same for a person to check and sign")
+
+
+@contextmanager
+def reported(path: Path | None, session: Session) -> Iterator[dict[str, Any]]:
+    """Write what a run came to, where a file is wanted: what is put into the dictionary, or the refusal or fault that ended it."""
+    facts: dict[str, Any] = {"kind": "accord run report", "study": session.study.name, "hash": session.study.digest.hex()}
+    told: dict[str, Any] = {}
+    try:
+        yield told
+        facts |= {"outcome": "released" if told.get("receipt") else "rehearsed", **told}
+    except AccordError as error:
+        facts |= {"outcome": "refused" if isinstance(error, Refused) else "failed", **refusal(error, session.study)}
+        raise
+    finally:
+        if path is not None and "outcome" in facts:
+            path.write_bytes(msgspec.json.format(canonical.encode(facts), indent=2) + b"\n")
+
+
+def refusal(error: AccordError, study: Study) -> dict[str, str]:
+    """An error as a value: its reason, place and rule, whose rule that is where it is a party's, and the nearest that would pass."""
+    said = f"{error.rule} {error.where}"
+    owners = [name for name in study.parties if re.search(rf"(?:policy|ledger) of {re.escape(name)}(?![\w-])", said)]
+    return {"reason": error.what, "where": error.where, "rule": error.rule, "owner": owners[0] if owners else "", "nearest": error.do}
 
 
 def approve(path: Path, party: str, checker: str, decline: str | None, study: Path | None, yes: bool) -> None:

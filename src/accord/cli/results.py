@@ -22,11 +22,12 @@ REHEARSALS = {
 }
 
 
-def run(place: Path, runtime: str) -> None:
-    """Run, with the phases on stderr; then the cost, and where everything lies."""
+def run(place: Path, runtime: str, report: Path | None = None) -> None:
+    """Run, with the phases on stderr; then the cost, and where everything lies. `report` keeps the outcome, or the refusal, as JSON."""
     session = open_study(locate(place).study)
-    with Phases() as progress:
+    with output.reported(report, session) as told, Phases() as progress:
         outcome = session.run(runtime, progress)
+        told |= {"run": outcome.run_id, "runtime": runtime, "receipt": str(outcome.receipt) if outcome.receipt else ""}
     if outcome.is_stored:
         print(f"run {outcome.run_id} holds the answer: the same study was run over the same data; nothing was computed or spent now")
     else:

@@ -10,7 +10,7 @@ from typing import Any
 from accord.base import canonical
 from accord.base.errors import Refused
 from accord.base.limits import SALT_BYTES
-from accord.node.evidence import read_owners_part
+from accord.node.evidence import digest, read_owners_part
 from accord.node.folder import StudyFolder
 from accord.release.table import ABSENT, RELEASED, SUPPRESSED_STATUS, ReleasedTable, Suppressed
 from accord.study.document import Study
@@ -109,6 +109,8 @@ def require_true(report: Mapping[str, Any], found: Receipt) -> None:
     for one in report["owners"]:
         own = stated.get(one["owner"], {})
         if (one["inputs"], one["evidence"]) != (own.get("inputs"), own.get("evidence")):
+            raise _altered(f"owner {one['owner']}")
+        if "part" in one and digest(one["part"]).hex() != one["evidence"]:
             raise _altered(f"owner {one['owner']}")
 
 

@@ -11,13 +11,15 @@ from accord.study.report import digest
 STYLE = """
 @page { size: A4; margin: 16mm 17mm }
 * { box-sizing: border-box }
-body { font: 10.5pt/1.4 Georgia, "Liberation Serif", serif; color: #1b1b1b; background: #fff; max-width: 176mm; margin: 10mm auto; padding: 0 4mm }
+body { font: 10.5pt/1.4 Georgia, "Liberation Serif", serif; color: #1b1b1b; background: #fff }
+body { max-width: 176mm; margin: 10mm auto; padding: 0 4mm }
 h1 { font-size: 19pt; margin: 0 0 1mm; font-weight: normal }
 h2 { font-size: 12.5pt; margin: 7mm 0 1.5mm; padding-top: 1.5mm; border-top: 0.6pt solid #1b1b1b; break-after: avoid }
 h3 { font-size: 10.5pt; margin: 4mm 0 1mm; break-after: avoid }
 p { margin: 0 0 1.5mm }
 table { border-collapse: collapse; width: 100%; margin: 1mm 0 2mm; font-size: 9.5pt }
-th { text-align: left; font-weight: normal; color: #555; border-bottom: 0.6pt solid #999; padding: 0.6mm 3mm 0.6mm 0; vertical-align: bottom }
+th { text-align: left; font-weight: normal; color: #555; vertical-align: bottom }
+th { border-bottom: 0.6pt solid #999; padding: 0.6mm 3mm 0.6mm 0 }
 td { border-bottom: 0.3pt solid #ccc; padding: 0.8mm 3mm 0.8mm 0; vertical-align: top; overflow-wrap: anywhere }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums }
 tr, li, .sign { break-inside: avoid }
@@ -87,7 +89,13 @@ def _held(one: Mapping[str, Any]) -> str:
     if noise := evidence.get("noise"):
         parts.append(f"<p>Noise hides {_text(noise['hides'])}: {_text(noise['sentence'])}.</p>")
         laws = [(name, _law(law), law["sensitivity"]) for name, law in noise["columns"].items()]
-        parts.append(_grid(("column", "noise, from any two of the three servers", "most that one unit changes"), laws, numbers=1))
+        parts.append(
+            _grid(
+                ("column", "noise, from any two of the three servers", "most that one unit changes, in units of the last digit"),
+                laws,
+                numbers=1,
+            )
+        )
     if not rules and not noise:
         parts.append(f"<p>No rule holds anything back. The reason that all signed: {_text(evidence['reason'])}.</p>")
     if evidence["once"]:
@@ -106,10 +114,10 @@ def _owner(one: Mapping[str, Any]) -> str:
     if part is None:
         what = "Its own record lies with the owner; the receipt holds its hash. Ask the owner for it if you need to see it."
         return f'{head}<p class="small">{what}</p>'
-    policy = f"Under version {part['policy']['version']} of its policy" if part["policy"] else "It has no policy of its own"
+    policy = f"under version {part['policy']['version']} of its policy" if part["policy"] else "without a policy of its own"
     versions = ", ".join(f"{table} {version[:16]}" for table, version in part["versions"].items())
     once = f"It found no earlier answer to the cells of {_and(part['once'])}." if part["once"] else "No release here is answered only once."
-    lines = [f"<p>{_text(policy)}, on {part['day']}. Versions of its data: {_text(versions)}. {_text(once)}</p>"]
+    lines = [f"<p>It shared on {_text(part['day'])}, {_text(policy)}. Versions of its data: {_text(versions)}. {_text(once)}</p>"]
     if part["quota"]:
         heads = ("who is told", "within days", "loss", "told before", "with this run", "at most")
         rows = [(q["recipient"], q["days"], q["measure"], q["before"], q["after"], q["most"]) for q in part["quota"]]
