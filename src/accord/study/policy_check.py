@@ -9,12 +9,12 @@ from fractions import Fraction
 
 from accord.base.errors import Refused
 from accord.plan.usage import AFTER_GROUPING, AGGREGATED, AS_INPUT, IN_CONDITIONS, JOIN_KEY, Origin, Usage
-from accord.release.accounting import Law, Loss, together
+from accord.release.accounting import EPSILON, RHO, Law, Loss, together
 from accord.release.noise import Noise
 from accord.release.rule import Rule
 from accord.release.rule_counts import MinimumCount
 from accord.study.history import History
-from accord.study.policy import EPSILON, RHO, NoiseAsked, Policy, Quota, TablePolicy
+from accord.study.policy import NoiseAsked, Policy, Quota, TablePolicy
 from accord.study.policy_rules import RuleAsked, asks, is_of_columns, uncovered
 
 STUDY = "the study"
