@@ -1,5 +1,5 @@
 """`./dev bench mpc [--json] [--rows N,N…] [--only NAME …] [--link plain|tls] [--repeats N] [--golden write|check]`
-`./dev bench relational [...]`: groups and joins on secret keys, likewise. `./dev bench rules [...]`: the rules of a cell.
+`./dev bench relational [...]`: groups and joins on secret keys, likewise. `./dev bench cells [...]`: the rules of a cell.
 `./dev bench wan [--json]`: long links, by a simulated network. `./dev bench report [--slow | --again]`: all of it, and docs/performance.md
 with its plots; `--slow` measures ten million rows too, which other reports then keep."""
 
@@ -9,15 +9,15 @@ import argparse
 import json
 import sys
 
-from bench import golden, mpc, relational, rules
+from bench import cells, golden, mpc, relational
 from bench.mpc import LINKS, Order
 
-SUITES = {"mpc": golden.MPC, "relational": relational.SUITE, "rules": rules.SUITE}
+SUITES = {"mpc": golden.MPC, "relational": relational.SUITE, "cells": cells.SUITE}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description="Time the protocols between three processes on this machine.")
-    parser.add_argument("what", choices=["mpc", "relational", "rules", "wan", "report"])
+    parser.add_argument("what", choices=["mpc", "relational", "cells", "wan", "report"])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--rows", type=rows_of, help="rows of every case, one number or several (1e4,1e5); default: each case's own")
     parser.add_argument(

@@ -101,4 +101,4 @@ CASES = (
     Case("cell_key", changed, CELLS, 0, whole=True, dealt=count_columns, public=(("rule", NOISE),)),
 )
 """Rows are cells; of two_largest, cells times owners."""
-SUITE = Suite("rules", CASES)
+SUITE = Suite("cells", CASES)
