@@ -144,21 +144,27 @@ def _integer_form(where: str, field: LocalField, stored: dict[str, str]) -> str:
 
 def _require_declared(connection: DuckDBPyConnection, where: str, fields: Sequence[LocalField]) -> None:
     """Every value in low … high, every text of its length, NULL only where nullable."""
-    for field in fields:
-        name, missing = quoted(field.name), quoted("null " + field.name)
-        low, high = (0, len(field.values) - 1) if field.kind == "category" else (field.low, field.high)
-        outside = f"NOT {missing} AND coalesce({name} NOT BETWEEN {low} AND {high}, true)"
-        value = name
-        if field.kind == "text":
-            value = f"strlen({name})"
-            outside = f"contains({name}, chr(0))" + (f" OR {value} > {field.bytes_max}" if field.bytes_max else "")
-        query = f"SELECT count(*) FILTER ({missing}), count(*) FILTER ({outside}), min({value}), max({value}) FROM {_RESULT}"
-        nulls, strange, lowest, highest = one_row(connection, query)
+    if not fields:
+        return
+    found = one_row(connection, f"SELECT {', '.join(_facts(field) for field in fields)} FROM {_RESULT}")
+    for at, field in enumerate(fields):
+        nulls, strange, lowest, highest = found[4 * at : 4 * at + 4]
         if nulls and not field.nullable:
             rule, do = "the column is not nullable", "fill the value in, or have the study declare the column nullable"
             raise BadData(where, [Problem(OWN_STEP, field.name, finding(None), rule, do)], {field.name: int(str(nulls))})
         if strange:
             raise BadData(where, [_outside(field, lowest, highest)], {field.name: int(str(strange))})
+
+
+def _facts(field: LocalField) -> str:
+    """Of one column, as SQL: how many NULLs, how many values that are not declared, the least and the greatest value or length."""
+    name, missing = quoted(field.name), quoted("null " + field.name)
+    low, high = (0, len(field.values) - 1) if field.kind == "category" else (field.low, field.high)
+    outside, value = f"NOT {missing} AND coalesce({name} NOT BETWEEN {low} AND {high}, true)", name
+    if field.kind == "text":
+        value = f"strlen({name})"
+        outside = f"contains({name}, chr(0))" + (f" OR {value} > {field.bytes_max}" if field.bytes_max else "")
+    return f"count(*) FILTER ({missing}), count(*) FILTER ({outside}), min({value}), max({value})"
 
 
 def _outside(field: LocalField, lowest: object, highest: object) -> Problem:
