@@ -21,6 +21,7 @@ QUESTIONS = {
     "SELECT s.region, COUNT(*) AS c FROM sales s JOIN staff t ON s.region = t.region GROUP BY s.region": {"c": 12},
     "SELECT s.shop, SUM(p.weight) AS w FROM sales s LEFT JOIN shipped p ON s.shop = p.shop AND s.n = p.n GROUP BY s.shop": {"w": 18},
     "SELECT n, SUM(c) AS t FROM (SELECT n, region, COUNT(*) AS c FROM sales GROUP BY n, region) GROUP BY n": {"t": 56},
+    "SELECT region, shop, COUNT(*) AS c, SUM(amount) AS s FROM sales GROUP BY CUBE (region, shop)": {"c": 4, "s": 400},
     "SELECT region, MAX(pay) AS p, COUNT(*) AS c FROM staff GROUP BY region": None,
 }
 """Each with the bounds for one row of `sales`; None where the question does not read it in a way that could be noised."""

@@ -160,6 +160,7 @@ COUNTED = [
     "SELECT COUNT(*) AS n FROM staff WHERE person IN (SELECT person FROM visits)",
     "SELECT COUNT(DISTINCT staff.firm) AS n FROM staff JOIN visits USING (person)",
     "SELECT sector, COALESCE(n, 0) AS n FROM (SELECT sector, COUNT(*) AS n FROM staff GROUP BY sector)",
+    "SELECT sector, firm, COUNT(*) AS n, SUM(wage) AS w FROM staff GROUP BY CUBE (sector, firm)",
 ]
 NOT_COUNTED = [
     "SELECT sector, 100 AS n FROM staff GROUP BY sector",
@@ -177,6 +178,11 @@ NOT_COUNTED = [
     "SELECT COUNT(*) AS n FROM (SELECT person FROM staff UNION ALL SELECT person FROM staff)",
     "SELECT COUNT(DISTINCT staff.firm + grid.k) AS n FROM staff CROSS JOIN (SELECT COUNT(*) AS k FROM grid) AS grid",
     "SELECT SUM(n) AS n FROM (SELECT sector, COUNT(*) AS n FROM staff GROUP BY sector) AS t CROSS JOIN grid",
+    "SELECT SUM(n) AS n FROM (SELECT sector, COUNT(*) AS n FROM staff GROUP BY ROLLUP (sector)) AS t",
+    """SELECT w, n FROM (SELECT SUM(wage) AS w FROM staff) AS s CROSS JOIN (SELECT sector, COUNT(*) AS n FROM staff GROUP BY sector) AS t
+    UNION ALL SELECT w, n FROM (SELECT sector, SUM(wage) AS w FROM staff GROUP BY sector) AS s
+    CROSS JOIN (SELECT COUNT(*) AS n FROM staff) AS t""",
+    "SELECT sector, COUNT(*) AS n FROM staff GROUP BY sector UNION ALL SELECT sector, 100 FROM grid",
     "SELECT COUNT(*) AS n FROM people WHERE person NOT IN (SELECT person FROM staff)",
 ]  # fmt: skip
 

@@ -67,6 +67,8 @@ class _Bounds:
             return {name: bound for name, bound in found.items() if bound is not None}
         if isinstance(node, Join) and node.kind in ("inner", "left", "cross"):
             return self._of_join(node)
+        if isinstance(node, Concatenate):
+            return self._of_parts([self.of_columns(part) for part in node.parts])
         if is_public(node):
             return {}
         raise _unbounded(type(node).__name__)
@@ -89,6 +91,12 @@ class _Bounds:
         if told := [pair[1 - place] for pair in node.on if pair[1 - place] in below]:
             raise _unbounded(f"a JOIN on {told[0]}, which has noise")
         return {name: copies * bound for name, bound in below.items()}
+
+    @staticmethod
+    def _of_parts(parts: list[dict[str, int]]) -> dict[str, int]:
+        """Of rows one after the other: a unit changes those of each part."""
+        names = dict.fromkeys(name for part in parts for name in part)
+        return {name: sum(part.get(name, 0) for part in parts) for name in names}
 
     # ---- rows
 

@@ -139,6 +139,20 @@ def _union(origins: Iterable[Origin]) -> Origin:
     return Origin(_merged(one.forms for one in parts), tables, frozenset[int]().union(*(one.groupings for one in parts)), compared=compared)
 
 
+def _stacked(origins: Iterable[Origin]) -> Origin:
+    """A column of rows one after the other: it counts what it counts in each table.
+
+    Needs: tables each made in one grouping, so that a count is of the same groups as the values beside it.
+    """
+    parts = list(origins)
+    counts, distinct = frozenset.intersection(*(one.counts for one in parts)), frozenset.intersection(*(one.distinct for one in parts))
+    return replace(_union(parts), counts=counts, distinct=distinct)
+
+
+def _is_of_one_grouping(rows: _Rows) -> bool:
+    return len(frozenset[int]().union(*(one.groupings for one in rows.columns.values()))) <= 1
+
+
 class _Trace:
     def __init__(self, catalog: Catalog, needs: Mapping[int, frozenset[str]]) -> None:
         self.catalog, self.needs = catalog, needs
@@ -188,7 +202,8 @@ class _Trace:
     def _concatenate(self, node: Concatenate) -> _Rows:
         parts = [self.rows(one) for one in node.parts]
         every = zip(*(one.columns.values() for one in parts), strict=True)
-        columns = {field.name: _union(alike) for field, alike in zip(node.fields, every, strict=True)}
+        joined = _stacked if all(map(_is_of_one_grouping, parts)) else _union
+        columns = {field.name: joined(alike) for field, alike in zip(node.fields, every, strict=True)}
         often = [table for one in parts for table in one.tables]
         once = frozenset(table for one in parts for table in one.once if often.count(table) == 1)
         each = frozenset.intersection(*(one.each for one in parts))
