@@ -8,7 +8,11 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
-from accord.plan.evaluate import Plain
+from accord.frame.sql import to_plan
+from accord.plan.after_noise import parted
+from accord.plan.evaluate import Plain, evaluate
+from accord.plan.expression import ColumnRef
+from accord.plan.interpret import interpret
 from accord.plan.nodes import Field, Project
 from accord.plan.types import BOOL, DECIMAL, INT, Type
 from accord.plan.typing import call, column, decimal, integer, null, quotient
@@ -17,6 +21,8 @@ from accord.release.layout import Layout
 from accord.release.noise import GAUSSIAN, LAPLACE, ColumnNoise
 from accord.release.samplers import Words
 from accord.release.spec import ReleaseSpec
+from tests.plan.test_after_noise import QUESTIONS
+from tests.plan.worlds import CATALOG, world
 from tests.release.offices import CELLS, cell, opened
 
 ROWS = Field("n", Type(INT, 0, 1000))
@@ -146,3 +152,17 @@ def test_the_table_of_a_computed_column_writes_its_interval_beside_it(tmp_path):
     table = opened(ReleaseSpec("cells", node, ("usa",), noise=noise, formulas=(("half", half),)), [cell(0, 0, 9)])
     table.to_csv(tmp_path / "half.csv")
     assert (tmp_path / "half.csv").read_text().splitlines()[0] == "half,half_low,half_high"
+
+
+@pytest.mark.parametrize("sql", QUESTIONS)
+def test_without_noise_every_formula_gives_what_the_plan_gives(sql):
+    """Two ways to compute: fractions here, whole numbers in NumPy there."""
+    split = parted(to_plan(sql, CATALOG))
+    for seed in range(12):
+        given = interpret(split.node, world(seed))
+        for name, expression in split.in_order:
+            wanted = evaluate(expression, given.columns, given.rows)
+            if not isinstance(expression, ColumnRef):
+                values, low, high = computed(expression, split.node.fields, given.columns, {})
+                assert (values.nulls.tolist(), values.values.tolist()) == (wanted.nulls.tolist(), wanted.values.tolist()), (seed, name)
+                assert ((low.values <= values.values) & (values.values <= high.values) | values.nulls).all()

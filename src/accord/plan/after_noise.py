@@ -21,7 +21,7 @@ from accord.plan.typing import aggregate, column
 
 Formulas = tuple[tuple[str, Expression], ...]
 """Output columns in order, each of the columns of the table that is released."""
-COMPUTED = frozenset(FUNCTIONS) - LOCAL_FUNCTIONS - {"floor_divide", "units", "root", "correlation"}
+COMPUTED = frozenset(FUNCTIONS) - LOCAL_FUNCTIONS - {"list"}
 """What a recipient's machine computes."""
 
 

@@ -1,7 +1,7 @@
 """What a recipient's machine computes of columns with noise, after opening: averages, variances, ratios, and how far off they can be.
 
 Everything is exact on fractions, rounded half away from zero where the type of a step has so many decimals. A divisor that cannot be
-negative without noise, and is not positive with it, gives NULL. Values are brought into the range that they have without noise.
+negative without noise, and is not positive with it, gives NULL. Each step is brought into the range that it has without noise.
 
 The interval of a value holds its truth in at least 95 of 100 cases, whatever the formula: the intervals of its m noised columns hold all
 at once where each holds in 1 − 0.05 / m [Dunn61], and what the formula makes of them is enclosed step by step [Moore66], each step within
@@ -13,6 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import product
+from math import isqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +22,7 @@ import numpy as np
 from accord.plan.after_noise import Formulas
 from accord.plan.evaluate import Plain, half_away
 from accord.plan.expression import Call, ColumnRef, Expression, Literal, columns_of
+from accord.plan.moments import CORRELATION_DIGITS, correlation
 from accord.plan.nodes import Field
 from accord.plan.types import Type
 from accord.release.noise import CONFIDENCE, ColumnNoise
@@ -118,6 +121,9 @@ def value_at(expression: Expression, row: Row) -> Value:
     assert isinstance(expression, Call)
     if expression.function == "case":
         return _case(expression, row)
+    if expression.function == "units":
+        value = value_at(expression.arguments[0], row)
+        return None if value is None else value * 10 ** expression.arguments[0].type.scale
     if expression.function in _LAZY:
         return _LAZY[expression.function]([value_at(one, row) for one in expression.arguments])
     known: list[Fraction] = []
@@ -125,9 +131,11 @@ def value_at(expression: Expression, row: Row) -> Value:
         if (value := value_at(one, row)) is None:
             return None
         known.append(value)
-    if expression.function == "divide" and not _can_divide(expression.arguments[1].type, known[1]):
+    if expression.function in _QUOTIENTS and not _can_divide(expression.arguments[1].type, known[1]):
         return None
-    return _rounded(_STRICT[expression.function](*known), expression.type.scale)
+    if expression.function == "correlation" and min(known[1:]) <= 0:
+        return None
+    return _within(_rounded(_STRICT[expression.function](*known), expression.type.scale), expression.type)
 
 
 def _can_divide(type: Type, divisor: Fraction) -> bool:
@@ -154,6 +162,8 @@ def _chosen(pick: Callable[..., Fraction]) -> Callable[[list[Value]], Value]:
     return lambda values: pick((one for one in values if one is not None), default=None)
 
 
+_QUOTIENTS = frozenset(("divide", "floor_divide"))
+
 _LAZY: Mapping[str, Callable[[list[Value]], Value]] = {
     "and": _and,
     "or": _or,
@@ -173,6 +183,9 @@ _STRICT: Mapping[str, Callable[..., Any]] = {
     "abs": abs,
     "cast": lambda x: x,
     "round": lambda x, _: x,
+    "floor_divide": lambda x, y: Fraction(x // y),
+    "root": lambda x: Fraction(isqrt(int(x))),
+    "correlation": lambda *numbers: Fraction(correlation(*map(int, numbers)), 10**CORRELATION_DIGITS),
     "not": lambda x: Fraction(not x),
     "eq": lambda x, y: Fraction(x == y),
     "ne": lambda x, y: Fraction(x != y),
@@ -220,8 +233,11 @@ def _range_of_call(call: Call, row: Mapping[str, Range | None]) -> Range | None:
     if function in _CONDITIONS or None in parts:
         return whole
     known = [one for one in parts if one is not None]
-    if function == "divide" and known[1].low <= 0 <= known[1].high:
+    divisors = known[1:] if function == "correlation" else known[1:2] if function in _QUOTIENTS else []
+    if any(one.low <= 0 <= one.high for one in divisors):
         return whole
+    if function == "units":
+        return Range(*(end * 10 ** call.arguments[0].type.scale for end in known[0]))
     ends = _ENDS[function](*known)
     return Range(*(_rounded(end, call.type.scale) for end in (min(ends), max(ends))))
 
@@ -230,7 +246,9 @@ def _is_sure(expression: Expression, row: Mapping[str, Range | None]) -> bool:
     """Whether the value without noise is no NULL, wherever in their ranges the columns are."""
     if not isinstance(expression, Call):
         return range_of(expression, row) is not None
-    divisor = range_of(expression.arguments[1], row) if expression.function == "divide" else None
+    if expression.function == "correlation":
+        return False
+    divisor = range_of(expression.arguments[1], row) if expression.function in _QUOTIENTS else None
     return not (divisor and divisor.low <= 0 <= divisor.high) and all(_is_sure(one, row) for one in expression.arguments)
 
 
@@ -259,5 +277,8 @@ _ENDS: Mapping[str, Callable[..., Sequence[Fraction]]] = {
     "abs": _sizes,
     "cast": lambda x: x,
     "round": lambda x, _: x,
+    "floor_divide": _corners(lambda x, y: Fraction(x // y)),
+    "root": lambda x: [Fraction(isqrt(int(end))) for end in x],
+    "correlation": lambda *sides: [_STRICT["correlation"](*corner) for corner in product(*sides)],
 }
 """Among these are the least and the greatest value."""
