@@ -6,6 +6,7 @@ import copy
 import datetime
 import json
 import shutil
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -13,9 +14,12 @@ import pytest
 from accord.base.errors import Refused
 from accord.node import evidence, policies
 from accord.node import report as reports
+from accord.node.compiled import compile_study
 from accord.node.folder import open_folder
 from accord.node.session import open_study
+from accord.release import accounting
 from accord.study import report
+from accord.study.report_page import page
 from tests.node.conftest import OWNERS, SERVERS, TEXT, sign_all, write_data
 from tests.node.test_policies import write_policy
 from tests.node.test_receipt import receipt_of, restated
@@ -189,3 +193,27 @@ def test_a_receipt_without_evidence_has_no_report(noted):
     found = SimpleNamespace(run="r", statements=[SimpleNamespace(facts=facts)])
     with pytest.raises(Refused, match="this run's receipt holds no evidence to report"):
         reports.gather(noted.session.study, found, "office", noted.tables, {}, noted.session.folder)
+
+
+def test_a_study_with_noise_is_refused_where_nobody_can_account_for_it(noted, monkeypatch):
+    monkeypatch.setitem(sys.modules, "opendp.combinators", None)
+    accounting._opendp.cache_clear()
+    try:
+        with pytest.raises(Refused) as told:
+            compile_study(noted.session.study)
+    finally:
+        accounting._opendp.cache_clear()
+    assert str(told.value) == (
+        "release rows: noise cannot be accounted for on this machine (rule: what noise loses is computed by OpenDP, which is not "
+        "installed); install Accord with its extra: accord[dp]"
+    )
+
+
+def test_a_comparison_with_earlier_releases_is_in_the_report(noted):
+    facts = noted.found.statements[0].facts
+    watched = [SimpleNamespace(server="north", facts={**facts, "checks": {**facts["checks"], "history": ["compared with a"]}})]
+    found = SimpleNamespace(run=noted.found.run, statements=watched, owners=noted.found.owners, digest=noted.found.digest)
+    made = reports.gather(noted.session.study, found, "office", noted.tables, noted.files, noted.session.folder)
+    assert made["compared"] == ["compared with a"] and "Compared with earlier releases: compared with a" in page(made)
+    with pytest.raises(Refused, match="its checks against earlier releases: the report says something else"):
+        reports.require_true({**made, "compared": []}, found)

@@ -27,6 +27,7 @@ from accord.release.accounting import Law, Loss, shown, together
 from accord.release.bounds import error_bounds
 from accord.release.rule import Rule
 from accord.study import receipt
+from accord.study.document import Study
 from accord.study.policy_check import bounds_of, figure, losses
 
 MODE = 0o600
@@ -35,10 +36,10 @@ MODE = 0o600
 def of_releases(compiled: Compiled) -> dict[str, Any]:
     """What holds each release back, and what that does and does not do, by release."""
     noised = {one.release: one.document() for one in lost(compiled)}
-    return {branch.spec.name: _of_release(branch, noised.get(branch.spec.name)) for branch in compiled.branches}
+    return {one.spec.name: _of_release(one, compiled.study, noised.get(one.spec.name)) for one in compiled.branches}
 
 
-def _of_release(branch: Branch, noise: Mapping[str, Any] | None) -> dict[str, Any]:
+def _of_release(branch: Branch, study: Study, noise: Mapping[str, Any] | None) -> dict[str, Any]:
     spec, text = branch.spec, branch.text
     return {
         "title": spec.title,
@@ -46,7 +47,7 @@ def _of_release(branch: Branch, noise: Mapping[str, Any] | None) -> dict[str, An
         "reason": spec.reason,
         "bounds": error_bounds(spec),
         "once": text.once,
-        "notes": list(text.notes),
+        "notes": list(branch.notes(study)),
         **({"noise": noise} if noise else {}),
     }
 

@@ -45,10 +45,18 @@ def gather(
         "security": facts["security"],
         "versions": facts["versions"],
         "releases": releases,
+        "compared": _compared(facts),
         "owners": [_owner(one, folder, found.run) for one in found.owners],
         "questions": [*QUESTIONS, *([NOISE_QUESTION] if any("noise" in one["evidence"] for one in releases) else [])],
         "proves": PROVES,
     }
+
+
+def _compared(facts: Mapping[str, Any]) -> list[str]:
+    """What the run did beside the study's releases: checks against earlier ones."""
+    return [
+        sentence.removeprefix("no rule: ") for name, told in facts["checks"].items() if name not in facts["evidence"] for sentence in told
+    ]
 
 
 def _facts(found: Receipt) -> dict[str, Any]:
@@ -105,6 +113,8 @@ def require_true(report: Mapping[str, Any], found: Receipt) -> None:
     for one in report["releases"]:
         if one["evidence"] != facts["evidence"].get(one["release"]):
             raise _altered(f"release {one['release']}")
+    if report["compared"] != _compared(facts):
+        raise _altered("its checks against earlier releases")
     stated = {one.server: one.facts for one in found.owners}
     for one in report["owners"]:
         own = stated.get(one["owner"], {})

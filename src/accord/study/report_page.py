@@ -53,6 +53,7 @@ def page(report: Mapping[str, Any]) -> str:
         _released(releases),
         "<h2>What holds it back</h2>",
         *(_held(one) for one in releases),
+        *(f"<p>Compared with earlier releases: {_text(one)}</p>" for one in report["compared"]),
         "<h2>How far from the truth</h2>",
         _grid(("table", "column", "distance"), [(one["release"], *each) for one in releases for each in one["evidence"]["bounds"].items()]),
         "<h2>What the owners looked at</h2>",
@@ -98,8 +99,6 @@ def _held(one: Mapping[str, Any]) -> str:
         )
     if not rules and not noise:
         parts.append(f"<p>No rule holds anything back. The reason that all signed: {_text(evidence['reason'])}.</p>")
-    if evidence["once"]:
-        parts.append("<p>Its cells are answered once for one version of the data; owners refuse another question for them.</p>")
     parts += [f"<p>Mind: {_text(note)}</p>" for note in evidence["notes"]]
     return "".join(parts)
 
