@@ -59,7 +59,8 @@ def table(columns: dict[str, Type], values: tuple[Share, ...]) -> SecureTable:
 
 async def judged(me: Party, *values: Share) -> Flag:
     """Minimum count, contributors, zero and full, dominance, p percent: all five of each cell."""
-    return await judge(me, cells(values[0].rows), RULES, table(COLUMNS, values))
+    passed, _ = await judge(me, cells(values[0].rows), RULES, table(COLUMNS, values))
+    return passed
 
 
 async def changed(me: Party, *values: Share, rule: ChangeRule) -> Share:

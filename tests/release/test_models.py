@@ -117,8 +117,8 @@ def test_leverage_at_the_maximum():
 
     world = World(1)
     held = deal(world, node, {"fits": Table.of(("row", "h"), list(enumerate(values)))})
-    flags = run_local([judge(me, node, [rule], held[me.index]["fits"]) for me in world.parties()]).results
-    assert value(list(flags), 5).tolist() == expected
+    judged = run_local([judge(me, node, [rule], held[me.index]["fits"]) for me in world.parties()]).results
+    assert value([flag for flag, _ in judged], 5).tolist() == expected
 
 
 def test_what_is_no_leverage_or_model_is_refused():

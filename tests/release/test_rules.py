@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -150,3 +153,12 @@ def test_a_rule_costs_nothing_where_servers_know_what_it_reads():
 def test_plain_passes_need_no_more_than_the_judged_columns():
     columns = {"n": Plain(np.array([2, 3]), np.zeros(2, bool))}
     assert passes(spec(MinimumCount("n", 3)), columns, 2).tolist() == [False, True]
+
+
+def test_the_page_of_rules_says_what_can_be_written():
+    """Each rule that the page shows is one as it stands there, but for the table of cell keys, which is cut short."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "rules.md").read_text(encoding="utf-8")
+    written = re.findall(r"`({ rule = [^`]*})`", page)
+    names = {tomllib.loads(f"one = {text}")["one"]["rule"] for text in written if "…" not in text}
+    assert {*names, "cell_key"} == set(EXAMPLES)
+    assert all(read_rules([tomllib.loads(f"one = {text}")["one"]]) for text in written if "…" not in text)

@@ -237,3 +237,9 @@ def test_bounds_are_those_of_the_rule_where_the_policy_says_nothing():
     assert told_of == ["p_percent with p at least 10", "dominance with n at least 2, k at most 90", "top_coding with limit at most 9"]
     with pytest.raises(Refused, match="'model_parameters' is no field"):
         changed((ASKS, 'rules = [{ rule = "minimum_degrees_of_freedom", model_parameters = 3 }]\n'))
+
+
+def test_the_default_that_the_how_to_names_is_a_policys():
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "policy.md").read_text(encoding="utf-8")
+    held = changed((ASKS, page.split("```toml\n")[2].split("```")[0]))
+    assert [one.name for one in held.tables["claims"].rules][2:] == ["dominance", "p_percent", "no_exact_extremes"]
