@@ -313,3 +313,26 @@ def test_secrets_are_not_shown() -> None:
 
     shown = World(1).run(run, Word(np.arange(4), 3), np.ones(4, bool)).value[0]
     assert shown == ["<4 joined rows>", "<4 and 4 rows in one order>", "<9 pairs>", "<partners of 4 and 4 rows>"]
+
+
+# ---- the order of a join
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_rows_in_the_order_of_their_keys(name: str) -> None:
+    """Flagged rows first, both kinds as a stable sort by the key leaves them; rows that are not valid have the last keys."""
+    left, right = EVERY[name]
+
+    async def run(me: Party, *columns: Any) -> Any:
+        key, valid, right_key, right_valid, number = columns
+        found = await join.join_pk_fk(me.step("join"), key, valid, [], right_key, right_valid)
+        return found.matched, *await join.in_key_order(me.step("order"), found.merged, found.matched, [number, found.matched])
+
+    joined = cost_of(join.join_pk_fk, left.rows, right.rows, BITS, LAN)
+    declared = joined.then(cost_of(join.in_key_order, left.rows, right.rows, Z64, 1))
+    ran = run_at_cost(World(1), declared, run, *left.keyed, *right.keyed, right.number, pivot=left.rows % 3)
+    matched, number, moved = ran.value
+    keys = [(not there, int(key)) for key, there in zip(right.key, right.valid, strict=True)]
+    places = TWINS[join.in_key_order](keys, matched)
+    assert number.tolist() == Z64.encode(right.number[places]).tolist()
+    assert moved.tolist() == sorted(matched.tolist(), reverse=True)

@@ -23,6 +23,10 @@ LOGGED = replace(CATALOG, tables={**CATALOG.tables, "log": TableInfo(LOG, ("c",)
 """With a table of one owner that is larger than others', and one whose key its two owners together promise."""
 
 QUESTIONS: dict[str, tuple[str, ...]] = {
+    "reuse_order": (
+        """SELECT s.amount, COUNT(*) AS n FROM sales s JOIN (SELECT pay, COUNT(*) AS c FROM staff GROUP BY pay) p ON s.amount = p.pay
+        GROUP BY s.amount""",
+    ),
     "check_promises": ("SELECT holder, cost FROM holders JOIN log ON holder = level ORDER BY cost LIMIT 3",),
     "push_filters": (
         "SELECT s.n FROM sales s JOIN area a USING (region) WHERE s.n > 1 AND a.rank < 3 AND s.n + a.rank = 4",

@@ -39,6 +39,7 @@ async def grouped(me: Party, key: Any, valid: Any, known: Any, value: Any) -> An
 async def joined(me: Party, key: Any, valid: Any, column: Any, right_key: Any, right_valid: Any) -> Any:
     found = await join.join_pk_fk(me.step("join"), key, valid, [column], right_key, right_valid)
     meets = await join.left_matched(me.step("left"), found)
+    await join.in_key_order(me.step("order"), found.merged, found.matched, [right_key])
     return found.matched, *found.columns, found.duplicate, meets, *await join.sums_by_left(me.step("sums"), found, found.columns)
 
 

@@ -45,10 +45,10 @@ class Arranged(Secret):
     """Rows in the order of a key. `first` and `last` (one plane each): whether a row begins, ends a run of equal keys of valid rows.
     `key`: the keys in their order.
 
-    `by` brings more columns into this order (`permute.gather`), and rows back into theirs (`permute.apply`).
+    `by` brings more columns into this order (`permute.gather`), and rows back into theirs (`permute.apply`); None where rows stood so.
     """
 
-    by: Permutation
+    by: Permutation | None
     key: Bits
     first: Bits
     last: Bits
@@ -59,7 +59,12 @@ class Arranged(Secret):
 
     @property
     def rows(self) -> int:
-        return self.by.rows
+        return self.key.rows
+
+
+def _after(me: Party, arranged: Arranged, turns: int = 1) -> Party:
+    """The step with another pivot than the sort's, if there was one."""
+    return me.turned(turns) if arranged.by is None else turned_from(me, arranged.by, turns)
 
 
 def arrange_cost(rows: int, bits: int, within_bits: int, is_checked: bool, profile: Profile, *kinds: Ring | int) -> Cost:
@@ -153,7 +158,7 @@ async def aggregate(me: Party, arranged: Arranged, sums: Sequence[Share] = (), l
     ring = count_ring(arranged.rows)
     upto = public_column(me, np.arange(1, arranged.rows + 1).astype(ring.dtype), ring)
     totals = [running_sums(one) for one in sums]
-    by, moved = await partition(turned_from(me, arranged.by), arranged.last, [arranged.last, upto, *totals, *lasts])
+    by, moved = await partition(_after(me, arranged), arranged.last, [arranged.last, upto, *totals, *lasts])
     present, counts, *rest = moved
     assert isinstance(present, Bits) and isinstance(counts, Share)
     summed = [differences(one) for one in rest[: len(totals)] if isinstance(one, Share)]
@@ -251,8 +256,8 @@ async def group_extremes(
     """
     last = arranged.last if counted is None else await _top(me.step("top"), arranged, counted)
     least, greatest = await together(
-        _chosen(turned_from(me.step("first"), arranged.by, 1), arranged.first, counted, columns),
-        _chosen(turned_from(me.step("last"), arranged.by, 2), last, counted, columns),
+        _chosen(_after(me.step("first"), arranged, 1), arranged.first, counted, columns),
+        _chosen(_after(me.step("last"), arranged, 2), last, counted, columns),
     )
     return least, greatest
 
@@ -303,7 +308,7 @@ async def _ranked(me: Party, arranged: Arranged, q: Fraction, is_discrete: bool,
     ends = public_column(me, numbers[1:], ring)
     upto = ends if counted is None else running_sums(await in_blocks(bit_to_ring, me.step("counted"), counted, ring=ring))
     columns: list[AnyColumn] = [arranged.last, ends]
-    ends_me = turned_from(me.step("ends"), arranged.by)
+    ends_me = _after(me.step("ends"), arranged)
     by, moved = await partition(ends_me, arranged.last, columns if counted is None else [*columns, upto])
     present, stops, counts = moved[0], moved[1], differences(moved[-1])  # type: ignore[type-var]
     assert isinstance(present, Bits) and isinstance(stops, Share) and isinstance(counts, Share)
@@ -336,7 +341,7 @@ async def group_quantile_discrete(
     Needs:  `counted` 0 in rows that are not valid.
     """
     flag, _ = await _ranked(me.step("rank"), arranged, q, True, counted)
-    return await _chosen(turned_from(me.step("choose"), arranged.by, 2), flag, counted, columns)
+    return await _chosen(_after(me.step("choose"), arranged, 2), flag, counted, columns)
 
 
 def quantile_cost(rows: int, q: Fraction, is_counted: bool, ring: Ring) -> Cost:
@@ -367,10 +372,10 @@ async def group_quantile(me: Party, arranged: Arranged, value: Share, q: Fractio
     """
     flag, number = await _ranked(me.step("rank"), arranged, q, False, counted)
     if q.denominator == 1:
-        return await _chosen(turned_from(me.step("choose"), arranged.by, 2), flag, counted, [value])
+        return await _chosen(_after(me.step("choose"), arranged, 2), flag, counted, [value])
     step = row_below(value) - value
     chosen = await _chosen(
-        turned_from(me.step("choose"), arranged.by, 2), flag, counted, [value, step, number.cast_down(_rest_ring(q, value.ring))]
+        _after(me.step("choose"), arranged, 2), flag, counted, [value, step, number.cast_down(_rest_ring(q, value.ring))]
     )
     low, step, rest = (one for one in chosen.columns if isinstance(one, Share))
     part = await in_blocks(_part, me.step("part"), rest, step)

@@ -155,6 +155,11 @@ def left_matched(left_key: Key, left_valid: Column, right_key: Key, right_valid:
     return count_partners(left_key, left_valid, right_key, right_valid)[0] > 0
 
 
+def in_key_order(right_key: Key, flag: Column) -> list[int]:
+    """The numbers of the right rows in their new order."""
+    return sorted(range(len(right_key)), key=lambda j: (not flag[j], right_key[j]))
+
+
 def sums_by_left(left_rows: int, partner: list[int | None], column: Column) -> Column:
     """Given the number of the left row of each right row."""
     return np.array([sum(int(x) for x, one in zip(column, partner, strict=True) if one == i) for i in range(left_rows)], np.int64)
@@ -209,6 +214,7 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     group.run_ends: run_ends,
     group.to_rows: to_rows,
     join.has_duplicate: has_duplicate,
+    join.in_key_order: in_key_order,
     join.join_as_of: join_as_of,
     join.join_pk_fk: join_pk_fk,
     join.last_left: last_left,

@@ -18,11 +18,13 @@ from accord.mpc.bits import all_bits, all_cost, not_bits
 from accord.mpc.compare import is_zero
 from accord.mpc.compose import in_blocks, together
 from accord.mpc.convert import bit_to_ring
-from accord.mpc.cost import Cost, cost_of, costs
+from accord.mpc.cost import FREE, Cost, cost_of, costs
 from accord.mpc.group import count_ring
+from accord.mpc.inputs import add_public
 from accord.mpc.party import Party, Profile
 from accord.mpc.permute import Permutation, apply, apply_first, apply_first_cost, gather, index_ring, turned_from
-from accord.mpc.rows import one_after_other, public_column, row_below, rows_between, with_row, zeros_like
+from accord.mpc.product import multiply
+from accord.mpc.rows import every_row, one_after_other, public_column, row_below, rows_between, with_row, zeros_like
 from accord.mpc.scan import differences, keep, keep_cost, running_sums
 from accord.mpc.share import Bits, Secret, Share
 from accord.mpc.shuffle import shuffle_cost
@@ -262,6 +264,41 @@ async def sums_by_left(me: Party, joined: Joined, columns: Sequence[Share]) -> l
     sums = [stop[: start.rows] - start for start, stop in zip(before, upto, strict=True)]
     back: list[Any] = await gather(me.step("back"), merged.left_by, sums)
     return back
+
+
+def in_key_order_cost(left_rows: int, right_rows: int, *kinds: AnyKind) -> Cost:
+    if not right_rows:
+        return FREE
+    ring = index_ring(right_rows)
+    every = shuffle_cost(left_rows + right_rows, ring, ring)
+    ranked = cost_of(bit_to_ring, right_rows, ring).then(every).then(every).then(cost_of(multiply, right_rows, ring))
+    return ranked.then(apply_first_cost(right_rows, ring, *kinds))
+
+
+@costs(in_key_order_cost)
+async def in_key_order(me: Party, merged: Merged, flag: Bits, columns: Sequence[Any]) -> list[Any]:
+    """Columns of the right table, rows with the flag (one plane) first, these and those in the stable order of their keys: what a sort by
+    the key would give, of an order that is known already.
+
+    Learns: every server a uniform permutation of the right rows.
+    Opens:  the shuffled ranks of the right rows.
+    Cost:   9 rounds; 16 row numbers a row of both tables, 6 and a product a right row, 4 elements of each column, all servers together.
+            Facts: left rows, right rows, the ring or width of each column.
+    """
+    if not merged.right_rows:
+        return list(columns)
+    ring, rows = index_ring(merged.right_rows), slice(merged.left_rows, merged.rows)
+    number = await in_blocks(bit_to_ring, me.step("number"), flag, ring=ring)
+    every = public_column(me, np.ones(merged.right_rows, ring.dtype), ring)
+    whole = [one_after_other([zeros_like(one, merged.left_rows), one]) for one in (number, every)]
+    spread: list[Any] = await gather(me.step("spread"), merged.by, whole)
+    home: list[Any] = await apply(me.step("home"), merged.by, [running_sums(one) for one in spread])
+    ahead, upto = (one[rows] for one in home)
+    total = running_sums(number)[merged.right_rows - 1 :]
+    behind = upto - ahead + every_row(total, merged.right_rows)
+    rank = add_public(me, behind + await in_blocks(multiply, me.step("rank"), number, ahead - behind), -1)
+    _, moved = await apply_first(turned_from(me.step("move"), merged.by), rank, columns)
+    return list(moved)
 
 
 # ---- the last row before

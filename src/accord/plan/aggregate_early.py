@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from accord.plan.catalog import Catalog
 from accord.plan.expression import AggregateCall, ColumnRef, Expression, columns_of
-from accord.plan.facts import owners_of, rows_max
+from accord.plan.facts import has_domain, owners_of, rows_max
 from accord.plan.lift import PARTIAL, lift_to_owners
 from accord.plan.nodes import Aggregate, Filter, Join, Local, Node, Project
 from accord.plan.rewrite import bottom_up
@@ -88,9 +88,10 @@ def _rewritten(node: Aggregate, above: list[Expression], join: Join, at: int) ->
 
 
 def _finished(node: Aggregate, catalog: Catalog) -> Node:
-    """The group-by, or where one owner vouches that each group has one row, that row."""
+    """The group-by, or where unique keys promise that each group has one row, that row. Groups on a public grid stay on it."""
     _, join = _down_to_join(node.input)
-    if join is None or any(len(owners_of(side, catalog)) > 1 for side in join.inputs):
+    several = join is None or any(len(owners_of(side, catalog)) > 1 for side in join.inputs)
+    if several and all(has_domain(node.input, key) for key in node.keys):
         return node
     if rows_max(node.input, frozenset(node.keys), catalog) > 1:
         return node

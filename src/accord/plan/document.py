@@ -76,7 +76,7 @@ def _step(node: Node) -> dict[str, Any]:
 
 def _secret_join(node: Join) -> dict[str, Any]:
     """What only a join on secret columns says."""
-    said = {"nulls_agree": node.nulls_agree, "rows_max": node.rows_max, "unique": node.unique}
+    said = {"nulls_agree": node.nulls_agree, "rows_max": node.rows_max, "unique": node.unique, "in_order": node.in_order}
     match = {"match": {"kind": type(node.match).__name__.lower(), **asdict(node.match)}} if node.match else {}
     return {**{name: value for name, value in said.items() if value}, **match}
 

@@ -20,6 +20,7 @@ from accord.mpc.party import LAN, Party, Profile
 from accord.mpc.share import Bits
 from accord.plan.clock import Work
 from accord.plan.expression import Call, Expression
+from accord.plan.facts import renamed
 from accord.plan.interpret import sort_rank
 from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Node, Project, Promise, Public, Sort, Window
 from accord.plan.noised import Noised, noised
@@ -142,7 +143,7 @@ async def _filter(me: Party, node: Filter, table: SecureTable) -> SecureTable:
     public = [one for one in flags if not isinstance(one, bool | Bits)]
     secret = [one for one in flags if isinstance(one, Bits)]
     valid = await all_of(me.step("valid"), [table.valid, *secret])
-    lowered = SecureTable(table.rows, table.columns if not secret else _unclean(table.columns), valid)
+    lowered = SecureTable(table.rows, table.columns if not secret else _unclean(table.columns), valid, runs=table.runs)
     return lowered.take(np.logical_and.reduce(public)) if public else lowered
 
 
@@ -158,7 +159,12 @@ def _unclean(columns: Mapping[str, Column]) -> dict[str, Column]:
 
 async def _project(me: Party, node: Project, table: SecureTable) -> SecureTable:
     columns = await compute(me, table, [expression for _, expression in node.columns])
-    return replace(table, columns=dict(zip((name for name, _ in node.columns), columns, strict=True)))
+    runs = tuple(_renamed(node, one) for one in table.runs if all(renamed(node, frozenset({name})) for name in one))
+    return replace(table, columns=dict(zip((name for name, _ in node.columns), columns, strict=True)), runs=runs)
+
+
+def _renamed(node: Project, names: frozenset[str]) -> frozenset[str]:
+    return frozenset(renamed(node, names).values())
 
 
 async def _concatenate(me: Party, node: Concatenate, *tables: SecureTable) -> SecureTable:

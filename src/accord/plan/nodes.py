@@ -195,6 +195,7 @@ class Join(Node):
     `rows_max` bounds the rows of a join on secret columns in which neither side's are unique; 0 where none is declared. More rows than
     that are no silent loss: the run's recipients are told, and nothing is released. `unique`, which placement fills in for a join on
     secret columns, names the sides ("left", "right", "both") in which no two rows agree on them.
+    `in_order`, which placement fills in too, says that the rows that meet come first and in the order of the columns, for a step above.
     `match` says what else has to hold of two rows that meet: NULL again meets nothing. Servers sort to find such rows.
     """
 
@@ -206,6 +207,7 @@ class Join(Node):
     rows_max: int = 0
     unique: str = ""
     match: Between | AsOf | None = None
+    in_order: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in JOINS:

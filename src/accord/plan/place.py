@@ -18,6 +18,7 @@ from accord.plan.prune import prune_columns
 from accord.plan.public import fold_publics
 from accord.plan.push_columns import push_columns, require_local_functions
 from accord.plan.push_filters import push_filters
+from accord.plan.reuse_order import reuse_order
 from accord.plan.share import share_inputs
 from accord.plan.tidy import tidy_projections
 from accord.plan.trim import trim_secret_steps
@@ -39,6 +40,7 @@ RULES: tuple[Rule, ...] = (
     tidy_projections,
     share_inputs,
     trim_secret_steps,
+    reuse_order,
 )
 """Each keeps names, order and types of the columns, and the rows; `verify` checks the first after each, tests the second."""
 

@@ -30,7 +30,17 @@ from accord.plan.secure_calls import and_bits, bit_to_ring, is_zero
 from accord.plan.secure_expression import compute
 from accord.plan.secure_flags import Flag, as_bits, both, either, negation
 from accord.plan.secure_key import as_secret, constant_plane, equal_key, known, order_key, shortened
-from accord.plan.secure_relations import all_bits, arrange, group_extremes, group_largest, group_quantile, group_rows, keep
+from accord.plan.secure_relations import (
+    all_bits,
+    arrange,
+    group_extremes,
+    group_largest,
+    group_quantile,
+    group_rows,
+    keep,
+    partition,
+    run_ends,
+)
 from accord.plan.secure_table import Column, SecretColumn, SecureTable
 from accord.plan.types import Type
 
@@ -77,6 +87,7 @@ class _Grouping:
         calls = [call for _, call in node.aggregates]
         self.sorted_by = tuple(dict.fromkeys(one.argument for one in calls if one.function in ORDERED and one.argument is not None))
         self.linear = [one for one in calls if one.function not in ORDERED]
+        self.runs: tuple[frozenset[str], ...] = ()
 
     # ---- sorts
 
@@ -84,13 +95,38 @@ class _Grouping:
         """The sorts: by each argument whose order matters; the first one brings the keys and what is summed along. None: the first."""
         me, rows = self.me, self.table.rows
         columns: list[Column] = [self.table.columns[name] for name in self.node.telling or self.node.keys]
-        (key,) = await shortened(me.step("hash"), [await equal_key(me.step("key"), columns, rows)])
+        whole = await equal_key(me.step("key"), columns, rows)
+        (key,) = await shortened(me.step("hash"), [whole])
+        self.runs = self._runs(is_hashed=key is not whole)
         if key.width == 0:
             key = constant_plane(me, False, rows)
+        if self.stands_so:
+            return {None: await self._as_it_stands(me.step("sort.0"), key)}
         orders = self.sorted_by or (None,)
         runs = [self._order(me.step(f"sort.{at}"), key, one, at == 0) for at, one in enumerate(orders)]
         made = dict(zip(orders, await together(*runs), strict=True))
         return {None: made[orders[0]], **made}
+
+    @property
+    def stands_so(self) -> bool:
+        """Whether the rows of a group stand side by side as they are, and no order within them is asked for."""
+        return not self.sorted_by and frozenset(self.node.telling or self.node.keys) in self.table.runs
+
+    def _runs(self, is_hashed: bool) -> tuple[frozenset[str], ...]:
+        """Of the groups, in the order of their keys: which of them stand side by side."""
+        names = self.node.telling or self.node.keys
+        if self.stands_so:
+            return tuple(one for one in self.table.runs if one <= frozenset(names))
+        return tuple(frozenset(names[: at + 1]) for at, _ in enumerate(names) if not is_hashed or at + 1 == len(names))
+
+    async def _as_it_stands(self, me: Party, key: Bits) -> _Order:
+        """As a sort by the key would leave them, but for the order of the groups: rows that are not there go behind."""
+        columns: list[Any] = [key, *(one for part in self._carried(me, True) for one in part)]
+        valid = self.valid
+        if valid is not None and not self.table.is_packed:
+            _, (valid, *columns) = await partition(me.step("front"), valid, [valid, *columns])
+        first, last = await run_ends(me.step("runs"), columns[0], valid)
+        return _Order(Arranged(None, columns[0], first, last, columns[1:]), None, None, None)
 
     async def _order(self, me: Party, key: Bits, argument: Expression | None, is_first: bool) -> _Order:
         carried: list[Share | Bits] = [one for part in self._carried(me, is_first) for one in part]
@@ -141,7 +177,7 @@ class _Grouping:
         )
         columns |= {name: one for (name, _), one in zip(self.node.aggregates, values, strict=True)}
         if self.node.keys:
-            return SecureTable(stop, columns, there, is_packed=True)
+            return SecureTable(stop, columns, there, is_packed=True, runs=self.runs)
         return await _one_row(me.step("one"), columns, there)
 
     def _summands(self) -> list[Summand]:

@@ -22,8 +22,8 @@ from accord.plan.nodes import Join
 from accord.plan.secure_calls import is_zero
 from accord.plan.secure_flags import Flag, all_of, as_bits, both, difference
 from accord.plan.secure_key import as_secret, constant_plane, known, matching_keys
-from accord.plan.secure_relations import join_as_of, join_many, join_pk_fk, keep, left_matched
-from accord.plan.secure_rows import concatenated
+from accord.plan.secure_relations import in_key_order, join_as_of, join_many, join_pk_fk, keep, left_matched
+from accord.plan.secure_rows import concatenated, flattened, rebuilt
 from accord.plan.secure_table import Column, SecretColumn, SecureTable, bits_shared
 
 
@@ -50,12 +50,13 @@ async def join_secretly(me: Party, node: Join, left: SecureTable, right: SecureT
         joined, partner = await partners(me.step("match"), second, first, equal, keeps_all=node.kind == "left")
         if node.kind == "left":
             return left_rows(me, node, first.table, partner, joined)
-        return SecureTable(first.table.rows, {**unclean(first.table.columns), **partner}, joined.matched)
+        met = SecureTable(first.table.rows, {**unclean(first.table.columns), **partner}, joined.matched, runs=first.table.runs)
+        return await _in_order(me.step("order"), node, met, joined) if node.in_order else met
     if node.unique == "left":
         joined, partner = await partners(me.step("match"), first, second, {} if node.nulls_agree else dict(node.on), keeps_all=False)
-        met = SecureTable(second.table.rows, {**partner, **unclean(second.table.columns)}, joined.matched)
+        met = SecureTable(second.table.rows, {**partner, **unclean(second.table.columns)}, joined.matched, runs=second.table.runs)
         if node.kind != "left":
-            return met
+            return await _in_order(me.step("order"), node, met, joined) if node.in_order else met
         meets = await left_matched(me.step("meets"), joined)
         return await with_alone(me.step("alone"), node, first.table, met, not_bits(me, meets))
     return await _pairs(me.step("pairs"), node, first, second)
@@ -85,7 +86,17 @@ async def _choice(me: Party, node: Join, left: Side, right: Side) -> SecureTable
 async def chosen(me: Party, node: Join, left: SecureTable, meets: Bits) -> SecureTable:
     """The left rows as they stand, those there that meet a right row, or meet none."""
     (valid,) = await both(me.step("valid"), (left.valid, meets if node.kind == "semi" else not_bits(me, meets)))
-    return SecureTable(left.rows, unclean(left.columns), valid)
+    return SecureTable(left.rows, unclean(left.columns), valid, runs=left.runs)
+
+
+async def _in_order(me: Party, node: Join, met: SecureTable, joined: Joined) -> SecureTable:
+    """The rows that met in front, in the order of the key that they met by."""
+    moved = await in_key_order(me, joined.merged, joined.matched, flattened(me, met))
+    return replace(rebuilt(met, moved), is_packed=True, runs=_key_runs(node))
+
+
+def _key_runs(node: Join) -> tuple[frozenset[str], ...]:
+    return frozenset(left for left, _ in node.on), frozenset(right for _, right in node.on)
 
 
 def unclean(columns: Mapping[str, Column]) -> dict[str, Column]:
@@ -147,7 +158,7 @@ async def _pairs(me: Party, node: Join, left: Side, right: Side) -> SecureTable:
     paired = await join_many(me.step("match"), left.key, left.can, parts[0], right.key, right.can, parts[1], rows_max=bound)
     columns = unclean({**columns_of_parts(left.table, paired.left), **columns_of_parts(right.table, paired.right)})
     faults = () if bound < node.rows_max else ((too_many_rows(node), paired.overflow),)
-    met = SecureTable(bound, columns, paired.matched, faults, is_packed=True)
+    met = SecureTable(bound, columns, paired.matched, faults, is_packed=True, runs=_key_runs(node))
     if node.kind != "left":
         return met
     partners = paired.partners.left
@@ -161,7 +172,7 @@ def left_rows(me: Party, node: Join, table: SecureTable, partner: Mapping[str, C
     for name, one in partner.items():
         assert isinstance(one, SecretColumn)
         columns[name] = replace(one, type=node.field(name).type, null=difference(me, one.null, missing))
-    return SecureTable(table.rows, columns, table.valid, is_packed=table.is_packed)
+    return SecureTable(table.rows, columns, table.valid, is_packed=table.is_packed, runs=table.runs)
 
 
 async def with_alone(me: Party, node: Join, left: SecureTable, met: SecureTable, alone: Bits) -> SecureTable:

@@ -23,7 +23,9 @@ async def sort_secretly(me: Party, node: Sort, table: SecureTable) -> SecureTabl
     key = await order_key(me.step("key"), [(table.columns[name], down) for name, down in node.keys], table.rows)
     if table.valid is not True:
         key = joined_key([not_bits(me, as_bits(me, table.valid, table.rows)), key])
-    return await sorted_by(me.step("sort"), table, key)
+    names = [name for name, _ in node.keys]
+    runs = tuple(frozenset(names[: at + 1]) for at, _ in enumerate(names))
+    return replace(await sorted_by(me.step("sort"), table, key), runs=runs)
 
 
 async def sorted_by(me: Party, table: SecureTable, key: Bits) -> SecureTable:

@@ -297,6 +297,11 @@ def _arrange_facts(me: Any, key: Bits, columns: Sequence[Any] = (), *, valid: Bi
 
 
 arrange = relation(group.arrange, _arrange_facts, _arranged)
+run_ends = relation(
+    group.run_ends,
+    lambda me, key, valid=None: (key.rows, key.width, valid is not None),
+    lambda key, valid=None: (_plane(key.rows), _plane(key.rows)),
+)
 group_rows = relation(
     group.aggregate,
     lambda me, arranged, sums=(), lasts=(): (arranged.rows, *kinds(sums), *kinds(lasts)),
@@ -344,6 +349,11 @@ left_matched = relation(
 )
 
 
+in_key_order = relation(
+    join.in_key_order,
+    lambda me, merged, flag, columns: (merged.left_rows, merged.right_rows, *kinds(columns)),
+    lambda merged, flag, columns: _alike(columns, merged.right_rows),
+)
 has_duplicate = relation(join.has_duplicate, lambda me, key, valid: (key.rows, key.width), lambda key, valid: _plane(1))
 join_as_of = relation(
     join.join_as_of,

@@ -78,7 +78,8 @@ class SecureTable:
 
     `faults`: what of a promise was found broken while computing, each a sentence and one row of one plane, set where it is broken. No
     server learns them; the gate releases nothing where one is set, and tells the recipients which. `is_packed`: rows that are there
-    stand before all that are not.
+    stand before all that are not. `runs`: sets of columns; of the rows that are there those that agree on all columns of one (NULLs agree)
+    stand side by side, but for rows that are not there.
     """
 
     rows: int
@@ -86,6 +87,7 @@ class SecureTable:
     valid: Flag = field(default=True)
     faults: tuple[tuple[str, Bits], ...] = ()
     is_packed: bool = False
+    runs: tuple[frozenset[str], ...] = ()
 
     def take(self, rows: NDArray[Any]) -> SecureTable:
         """The public rows of these numbers (or where a boolean array is set), in that order."""

@@ -149,7 +149,8 @@ def _join(node: Join, inputs: Sequence[str]) -> str:
     alike = ", NULL being equal to NULL" if node.nulls_agree else ""
     bound = f", at most {node.rows_max} rows" if node.rows_max and not node.unique and not node.is_choice else ""
     secret = "" if node.is_public else "; which rows meet, and how many, stays secret"
-    return f"{inputs[0]} joined with {inputs[1]} on the {'public' if node.is_public else 'secret'} {on}{kept}{alike}{bound}{secret}"
+    order = "; those that do come first, in this order, which the next step need not sort again" if node.in_order else ""
+    return f"{inputs[0]} joined with {inputs[1]} on the {'public' if node.is_public else 'secret'} {on}{kept}{alike}{bound}{secret}{order}"
 
 
 def _aggregate(node: Aggregate, inputs: Sequence[str]) -> str:
