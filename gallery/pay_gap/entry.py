@@ -17,7 +17,7 @@ from accord.node.session import Session
 from accord.release.table import SUPPRESSED, ReleasedTable
 
 DESCRIPTION = "the pay of women and men over a hundred payrolls that stay at home (Boston Women's Workforce Council)"
-SHOWN = ("n", "mean_pay", "mean_bonus", "mean_months", "variance")
+SHOWN = ("n", "mean_pay", "mean_bonus", "mean_months", "deviation")
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -49,9 +49,8 @@ class Report:
     def _is_right(self, table: str, key: Key, row: Mapping[str, Any]) -> bool:
         if is_suppressed(row):
             return True
-        return self.truth.passes(table, key) and self.truth.cells[table][key].shown(study.unit_dollars(self.payrolls)) == {
-            name: row[name] for name in SHOWN
-        }
+        unit, digits = study.unit_dollars(self.payrolls), -row["deviation"].as_tuple().exponent
+        return self.truth.passes(table, key) and self.truth.cells[table][key].shown(unit, digits) == {name: row[name] for name in SHOWN}
 
     @property
     def gap(self) -> dict[str, Any]:

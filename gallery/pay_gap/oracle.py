@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from math import isqrt
 from typing import Any
 
 from accord.gallery.one_table import read_csv
@@ -30,16 +31,17 @@ class Cell:
             self.sums[name] += int(row[name])
         self.pays[row["employer"]] += int(row["pay"])
 
-    def shown(self, unit: int) -> dict[str, Any]:
-        """The released columns."""
-        means = {f"mean_{name}": half_up(self.sums[name], self.n, digits) for name, digits in zip(MONEY, (2, 2, 1), strict=True)}
-        return {"n": self.n, **means, "variance": self.variance(unit)}
+    def shown(self, unit: int, digits: int) -> dict[str, Any]:
+        """The released columns, the deviation to so many digits."""
+        means = {f"mean_{name}": half_up(self.sums[name], self.n, places) for name, places in zip(MONEY, (2, 2, 1), strict=True)}
+        return {"n": self.n, **means, "deviation": self.deviation(unit, digits)}
 
-    def variance(self, unit: int) -> Decimal:
-        """Of the employers' totals in whole units, to four digits."""
+    def deviation(self, unit: int, digits: int) -> Decimal:
+        """Of the employers' totals in whole units, rounded half up."""
         totals = [pay // unit for pay in self.pays.values()]
         count = len(totals)
-        return half_up(count * sum(one * one for one in totals) - sum(totals) ** 2, count * count, 4)
+        spread = count * sum(one * one for one in totals) - sum(totals) ** 2
+        return Decimal((isqrt(4 * spread * 100**digits // count**2) + 1) // 2).scaleb(-digits)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ columns = [
 def _queries(unit: int) -> str:
     sums = ", ".join(f"SUM(s.{one}) AS {one}" for one in MONEY)
     totals = ", ".join(f"SUM({one}) AS {one}" for one in MONEY)
-    cells = f"SUM(n) AS n, {totals}, VAR_POP(pay // {unit}) AS variance"
+    cells = f"SUM(n) AS n, {totals}, STDDEV_POP(pay // {unit}) AS deviation"
     return f"""# Each employer adds up its own staff, line by line; the cells of both tables are sums of these.
 [queries]
 parts_by_race = \"\"\"
@@ -165,7 +165,7 @@ def _release(table: _Table, gender: str, jobs: int, unit: int) -> str:
 name = "{release_name(table.name, gender)}"
 title = "{table.title}: {gender}"
 sql = \"\"\"
-SELECT f.{line} AS {key}, j.job_line AS job, COALESCE(c.n, 0) AS n, {means}, c.variance, COALESCE(k.employers, 0) AS employers
+SELECT f.{line} AS {key}, j.job_line AS job, COALESCE(c.n, 0) AS n, {means}, c.deviation, COALESCE(k.employers, 0) AS employers
 FROM {line} AS f CROSS JOIN job_line AS j CROSS JOIN gender AS g
 LEFT JOIN {table.cells} AS c ON c.{key} = f.{line} AND c.job = j.job_line AND c.gender = g.gender
 {table.employers}
@@ -177,7 +177,7 @@ rules = [
   {{ rule = "minimum_count", column = "n", minimum = {EMPLOYEES_MIN} }},
   {{ rule = "complementary_suppression", {hidden}, primaries_max = {rows} }},
 ]
-notes = ["The variance is of employers' own totals in a cell, in units of {unit:,} dollars: it says how unlike employers are."]
+notes = ["The deviation is of employers' own totals in a cell, in units of {unit:,} dollars: it says how unlike employers are."]
 """
 
 
