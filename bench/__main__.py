@@ -1,5 +1,6 @@
 """`./dev bench mpc [--json] [--rows N,N…] [--only NAME …] [--link plain|tls] [--repeats N] [--golden write|check]`
 `./dev bench relational [...]`: groups and joins on secret keys, likewise. `./dev bench cells [...]`: the rules of a cell.
+`./dev bench tables [...]`: the rules of a whole table.
 `./dev bench wan [--json]`: long links, by a simulated network. `./dev bench report [--slow | --again]`: all of it, and docs/performance.md
 with its plots; `--slow` measures ten million rows too, which other reports then keep."""
 
@@ -9,15 +10,16 @@ import argparse
 import json
 import sys
 
-from bench import cells, golden, mpc, relational
+from bench import cells, golden, mpc, relational, tables
 from bench.mpc import LINKS, Order
 
-SUITES = {"mpc": golden.MPC, "relational": relational.SUITE, "cells": cells.SUITE}
+SUITES = {"mpc": golden.MPC, "relational": relational.SUITE, "cells": cells.SUITE, "tables": tables.SUITE}
+MEASURES = {"mpc": mpc.measure, "relational": relational.measure, "cells": mpc.measure, "tables": tables.measure}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description="Time the protocols between three processes on this machine.")
-    parser.add_argument("what", choices=["mpc", "relational", "cells", "wan", "report"])
+    parser.add_argument("what", choices=["mpc", "relational", "cells", "tables", "wan", "report"])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--rows", type=rows_of, help="rows of every case, one number or several (1e4,1e5); default: each case's own")
     parser.add_argument(
@@ -39,7 +41,7 @@ def main() -> int:
         return 0
     if given.only and not {*given.only} <= {case.name for case in SUITES[given.what].cases}:
         parser.error(f"--only: {given.what} has {', '.join(case.name for case in SUITES[given.what].cases)}")
-    suite, measure = SUITES[given.what], relational.measure if given.what == "relational" else mpc.measure
+    suite, measure = SUITES[given.what], MEASURES[given.what]
     cases = [case for case in suite.cases if (case.name in given.only if given.only else given.slow or not case.slow)]
     orders = [Order(case, rows, given.repeats) for case in cases for rows in given.rows or [case.rows]]
     results = [line for link in given.link for line in measure(orders, link)]

@@ -16,7 +16,7 @@ import numpy as np
 
 from accord.base.ring import Ring
 from accord.mpc.bits import bools_from_planes, planes_from_bools
-from accord.mpc.compose import in_blocks, together
+from accord.mpc.compose import together
 from accord.mpc.inputs import public_share
 from accord.mpc.party import Party
 from accord.mpc.share import Bits, Share
@@ -54,7 +54,7 @@ def split(flags: Share, rows: Sequence[int]) -> list[Share]:
 async def ands(me: Party, *pairs: tuple[Share, Share]) -> list[Share]:
     """The AND of each pair, all in one round."""
     left, right = (plane_of_rows(Share.concatenate([pair[at] for pair in pairs])) for at in (0, 1))
-    made = rows_of_plane(await in_blocks(and_bits, me, left, right))
+    made = rows_of_plane(await and_bits(me, left, right))
     return split(made, [pair[0].rows for pair in pairs])
 
 

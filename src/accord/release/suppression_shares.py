@@ -13,7 +13,7 @@ import numpy as np
 
 from accord.base.ring import Ring
 from accord.mpc.bits import planes_from_bools
-from accord.mpc.compose import in_blocks, together
+from accord.mpc.compose import together
 from accord.mpc.party import Party
 from accord.mpc.rows import rows_between
 from accord.mpc.share import Bits, Share
@@ -46,7 +46,7 @@ async def suppressed(me: Party, grid: Grid, failed: Bits, columns: Sequence[Shar
     """Which cells are suppressed, of those that failed: all are in the order of the grid.
 
     For each cell that failed, the cheapest box that fits (fewest newly suppressed cells, then fewest totals, then the first) is suppressed
-    [Rep02]. Each cell of it can then differ from its value by as much as the first one needs, whatever is told of all others: every
+    [GR02]. Each cell of it can then differ from its value by as much as the first one needs, whatever is told of all others: every
     corner moves by the same amount, no sum changes and none falls below 0.
 
     Learns: servers the uniform permutation of a partition.
@@ -128,10 +128,10 @@ async def _first(me: Party, grid: Grid, levels: Sequence[Share]) -> Share:
     order = grid.preference
     flags = Share.concatenate([levels[held][cells] for held, cells in order])
     ring = Ring(grid.cells.bit_length())
-    ones: Share = await in_blocks(bit_to_ring, me.step("ring"), plane_of_rows(flags), ring=ring)
+    ones: Share = await bit_to_ring(me.step("ring"), plane_of_rows(flags), ring=ring)
     before = Share(ring, *(ring.reduce(np.cumsum(part, dtype=part.dtype) - part) for part in (ones.own, ones.next)))
-    none = await in_blocks(is_zero, me.step("zero"), before, bits=ring.bits)
-    first = rows_of_plane(await in_blocks(and_bits, me.step("first"), plane_of_rows(flags), none))
+    none = await is_zero(me.step("zero"), before, bits=ring.bits)
+    first = rows_of_plane(await and_bits(me.step("first"), plane_of_rows(flags), none))
     own, after = np.zeros(grid.cells, np.uint8), np.zeros(grid.cells, np.uint8)
     start = 0
     for _, cells in order:
