@@ -208,6 +208,22 @@ def test_the_command_says_why_and_ends_with_3(people, in_threads, accord):
     assert opened_.code == 3 and "too close to release sums of study incomes" in opened_.line
 
 
+def test_a_stop_cannot_be_seen_on_the_lines(people, in_threads):
+    """Rounds, bytes and the sizes of what is sealed are the same where the second question is stopped and where it is not."""
+    shapes = []
+    for carpenters in (1, 8):
+        folder = shutil.copytree(people, people.with_name(f"people {carpenters}"))
+        made = [one for one in rows() if one != TARGET]
+        write_people(folder, [*[(900 + at, *TARGET[1:]) for at in range(carpenters)], *made[: 80 - carpenters]])
+        ask(folder, ALL)
+        outcome = ask(folder, BUT_ONE, name="again")
+        sealed = sorted((path.parts[-3:], path.stat().st_size) for path in outcome.folder.rglob("*.sealed"))
+        shapes.append((outcome.rounds, outcome.bytes_per_server, sealed))
+        assert bool(outcome.stops) == (carpenters == 1)
+        assert (outcome.foretold.rounds, outcome.foretold.bytes_per_server) == shapes[-1][:2]
+    assert shapes[0] == shapes[1] and len(shapes[0][2]) == 9
+
+
 # ---- units
 
 
