@@ -14,6 +14,7 @@ import pytest
 from accord.base.errors import Refused
 from accord.mpc.cost import Cost
 from accord.mpc.party import Party
+from accord.node.session import open_study
 from accord.plan.interpret import Table, interpret
 from accord.plan.lower import stand_ins
 from accord.plan.secure_calls import count
@@ -29,7 +30,7 @@ from accord.release.rules import read_rules
 from accord.release.seal import open_sealed
 from accord.release.table import SUPPRESSED
 from accord.testing.world import World
-from tests.release.asked import FIRMS, REGIONS, asked
+from tests.release.asked import FIRMS, REGIONS, asked, study
 from tests.release.offices import CELLS, GRID, NAMES, cell, gated, key, opened, sealed, spec
 
 PLACES = list(product(range(3), range(3)))
@@ -286,3 +287,22 @@ def test_the_cost_is_foretold_and_the_traffic_has_one_shape(rule):
         assert count(lambda me: protect(me, one, stand_ins((CELLS,))["cells"]))[1] == Cost(outcome.rounds, outcome.bytes_sent)
         shapes.append([[(line.receiver, line.path, line.nbytes) for line in each.lines] for each in outcome.traffic])
     assert shapes[0] == shapes[1] == shapes[2]
+
+
+def test_what_is_signed_says_how_far_figures_are_off(tmp_path):
+    """The explanation calls nothing exact that a rule shows otherwise, and no rule of columns a rule that holds rows back."""
+    rules = [
+        {"rule": "minimum_count", "column": "n", "minimum": 3},
+        {"rule": "no_exact_extremes"},
+        {"rule": "rounding", "on": ["n"], "base": 5},
+    ]
+    folder = study(tmp_path, [("a", "f0", 1)], "SELECT region, COUNT(*) AS n, SUM(turnover) AS s FROM firms GROUP BY region", rules)
+    text = open_study(folder).explanation.text
+    assert "n, ±2, rounded to 5; s, exactly, between" in text
+    assert (
+        "  Rule: n is shown rounded to the nearest multiple of 5.\n" in text and "which rows failed.\n  Rule: no least or greatest" in text
+    )
+    assert (
+        "Every released number is exact: integers and decimals, quotients rounded half away from zero, but for cells.n, see their rules."
+        in text
+    )

@@ -29,7 +29,7 @@ from accord.plan.nodes import Input, Node
 from accord.plan.place import place, place_all
 from accord.release.accounting import Loss, loss_of, together
 from accord.release.noise import ColumnNoise, Unit, read_noise
-from accord.release.rule import ChangeRule, Rule
+from accord.release.rule import ChangeRule, RowRule, Rule, TableRule
 from accord.release.rules import read_rules
 from accord.release.spec import ByColumns, ReleaseSpec
 from accord.study.approval import Agreement
@@ -317,7 +317,9 @@ def _told(branch: Branch, study: Study) -> Explained:
         node=spec.node,
         recipients=spec.parties,
         by_columns=spec.recipients.columns if isinstance(spec.recipients, ByColumns) else (),
-        rules=tuple(rule.sentence for rule in spec.rules),
+        rules=tuple(rule.sentence for rule in spec.rules if isinstance(rule, RowRule | TableRule)),
+        stated=tuple(rule.sentence for rule in spec.rules if not isinstance(rule, RowRule | TableRule)),
+        bounds=tuple(spec.bounds.items()),
         noise=tuple((name, one.sentence) for name, one in spec.noise),
         made=spec.made,
         hidden=read_noise(branch.text.noise).unit.sentence if branch.text.noise else "",

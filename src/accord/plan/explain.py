@@ -31,7 +31,7 @@ class Told:
     `node` is its placed plan. Every row goes to all `recipients`; where `by_columns` names columns, only to those of them whom the row
     names there. `rules` are sentences; `reason` says why there are none. `judged` columns are read by rules and not released.
     `noise` gives a sentence for each noised column, and `hidden` says whose presence it hides, `losing` how well, `made` what
-    recipients compute of it.
+    recipients compute of it. `stated` are rules that hold no row back; `bounds` says how far columns can be off that these show otherwise.
     """
 
     name: str
@@ -48,6 +48,8 @@ class Told:
     hidden: str = ""
     losing: str = ""
     made: tuple[str, ...] = ()
+    stated: tuple[str, ...] = ()
+    bounds: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,9 @@ def explain(
 
 def _accuracy(releases: Sequence[Told]) -> tuple[str, ...]:
     noised = [f"{one.name}.{name}" for one in releases for name, _ in one.noise]
-    but = f", but for {_and(noised)}, which have noise" if noised else ""
+    changed = [f"{one.name}.{name}" for one in releases for name, _ in one.bounds]
+    parts = [*([f"{_and(noised)}, which have noise"] if noised else []), *([f"{_and(changed)}, see their rules"] if changed else [])]
+    but = f", but for {_and(parts)}" if parts else ""
     return (f"- Every released number is exact: integers and decimals, quotients rounded half away from zero{but}.",)
 
 
@@ -131,7 +135,8 @@ def _merged(releases: Sequence[Told]) -> tuple[Told, ...]:
     """Plans of one release that differ in nothing but their recipients, as one."""
     merged: dict[tuple[object, ...], Told] = {}
     for one in releases:
-        alike = (one.name, one.title, one.node.fields, one.by_columns, one.rules, one.reason, one.judged, one.notes, one.noise, one.made)
+        rules = one.rules, one.stated, one.reason, one.judged
+        alike = (one.name, one.title, one.node.fields, one.by_columns, *rules, one.notes, one.noise, one.made)
         before = merged.get(alike)
         merged[alike] = replace(before, recipients=before.recipients + one.recipients, plans=before.plans + 1) if before else one
     return tuple(merged.values())
@@ -158,19 +163,20 @@ def _release_lines(told: Told) -> list[str]:
     keys, values = [one for one in shown if one.public], [one for one in shown if not one.public]
     who = f"{_and(told.recipients)} {'learn' if len(told.recipients) != 1 else 'learns'}"
     each = f"for each row, that is for each {_and([one.name for one in keys])}" if keys else "in each row"
-    values_told = "; ".join(_shown(one, dict(told.noise)) for one in values) or "that it is there"
+    values_told = "; ".join(_otherwise(one, told) or _shown(one, dict(told.noise)) for one in values) or "that it is there"
     lines = [f"- {told.name}{f' ({told.title})' if told.title else ''}: {who}, {each}: {values_told}."]
     if told.plans > 1:
         lines.append("  Each of them by a question of its own, in which :recipient stands for it; it gets the answer to its own only.")
     if told.by_columns:
         lines.append(f"  Each row goes only to those of them whom it names in {_and(told.by_columns)}; the others do not get it.")
     lines += [f"  Rule: {rule}; where it fails, a marker says so and no server knows which rows failed." for rule in told.rules]
+    lines += [f"  Rule: {rule}." for rule in told.stated]
     lines += [f"  The recipient's machine makes of this {one}." for one in told.made]
     if told.noise:
         lines.append(f"  Noise that no server knows hides whether {told.hidden} is among the data{_rows_shown(told.node)}.")
         if told.losing:
             lines.append(f"  {told.losing[0].upper()}{told.losing[1:]}.")
-    elif not told.rules:
+    elif not told.rules and not told.stated:
         lines.append(f"  No rule holds anything back{f': {told.reason}' if told.reason else ''}.")
     if told.judged:
         lines.append(f"  Used by the rules and shown to nobody: {_and(told.judged)}.")
@@ -188,6 +194,12 @@ def _rows_shown(node: Node) -> str:
         return "; every row is shown, data or not"
     chosen = "; rows are chosen and ordered by values with noise and public ones alone"
     return f"{chosen}; {within.threshold.sentence}" if within.threshold else chosen
+
+
+def _otherwise(field: Field, told: Told) -> str:
+    """A column that rules show otherwise; nothing for others."""
+    bound = dict(told.bounds).get(field.name)
+    return f"{field.name}, {bound}" if bound else ""
 
 
 def _shown(field: Field, noise: Mapping[str, str]) -> str:

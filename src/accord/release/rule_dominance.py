@@ -43,6 +43,10 @@ class ContributionRule(RowRule):
         return 2
 
     @property
+    def _who(self) -> str:
+        return f"contributors (by {self.unit})" if self.unit else "contributions"
+
+    @property
     def contributions(self) -> Contributions:
         stem = f"{self.column}_of_{self.unit}" if self.unit else self.column
         return Contributions(tuple(f"{stem}_largest_{rank + 1}" for rank in range(self._ranks)), f"{stem}_contributed", self.unit)
@@ -105,9 +109,8 @@ class Dominance(ContributionRule):
 
     @property
     def sentence(self) -> str:
-        who = f"{self.n} largest {self.unit or 'contributions'}" if self.n > 1 else f"largest {self.unit or 'contribution'}"
-        has = "have" if self.n > 1 else "has"
-        return f"a row is shown only where the {who} {has} at most {self.k} percent of {self.column}"
+        who = f"{self.n} largest {self._who} have" if self.n > 1 else f"largest of the {self._who} has"
+        return f"a row is shown only where the {who} at most {self.k} percent of {self.column}"
 
     def condition(self, node: Node) -> Expression:
         return self._condition(node, (self.k, *[-100] * self.n))
@@ -134,8 +137,7 @@ class PPercent(ContributionRule):
 
     @property
     def sentence(self) -> str:
-        who = self.unit or "contributions"
-        return f"a row is shown only where {self.column} without its two largest {who} is at least {self.p} percent of the largest"
+        return f"a row is shown only where {self.column} without its two largest {self._who} is at least {self.p} percent of the largest"
 
     def condition(self, node: Node) -> Expression:
         return self._condition(node, (100, -100 - self.p, -100))
