@@ -114,12 +114,23 @@ def test_sums_as_large_as_any_are_accounted_for():
 
 
 def test_a_mechanism_that_may_fail_by_itself_takes_from_delta():
-    law = Law(LAPLACE, Fraction(2), 1, delta=Fraction(1, 10**9))
+    law = Law(GAUSSIAN, Fraction(4), 1, delta=Fraction(1, 10**9))
     loss = Loss((law, law))
     assert not loss.is_pure and loss.failing == Fraction(2, 10**9)
     assert float(loss.epsilon_at(Fraction(1, 10**6))) == pytest.approx(optimum(0.25, 1e-6 - 2e-9), rel=1e-6)
     with pytest.raises(Refused, match="above 2e-09, the chance that its noise fails by itself"):
         loss.epsilon_at(Fraction(2, 10**9))
+
+
+def test_pure_noise_with_a_threshold_has_its_own_epsilon_or_that_of_rho():
+    """Whichever is less: ε adds up, ρ grows with its square."""
+    few = Loss((Law(LAPLACE, Fraction(1, 4), 1, Fraction(1, 10**9)),))
+    assert not few.is_pure and few.epsilon_at(Fraction(1, 10**8)) == few.epsilon_at(Fraction(1, 10**9)) == 4
+    many = Loss((Law(LAPLACE, Fraction(20), 1, Fraction(1, 10**12)),) * 1000)
+    assert float(many.epsilon) == pytest.approx(50, abs=1e-9)
+    assert float(many.epsilon_at(Fraction(1, 10**6))) == pytest.approx(optimum(1.25, 1e-6 - 1e-9), rel=1e-6)
+    with pytest.raises(Refused, match="the chance that its noise fails by itself"):
+        few.epsilon_at(Fraction(1, 10**10))
 
 
 @pytest.mark.parametrize("law", [Law(LAPLACE, Fraction(7, 3), 4), Law(GAUSSIAN, Fraction(90, 7), 2, Fraction(1, 10**9))])

@@ -94,15 +94,20 @@ class Loss:
         return sum((law.delta for law in self.laws), Fraction(0))
 
     def epsilon_at(self, delta: Fraction) -> Fraction:
-        """The ε that holds but for a chance of δ. Raises Refused where the mechanisms' own failing takes all of it."""
+        """The least ε known that holds but for a chance of δ: the pure one, where only thresholds may fail, or the one that follows from ρ.
+        Raises Refused where the mechanisms' own failing takes all of δ."""
         if self.is_pure:
             return self.epsilon
-        left = delta - self.failing
-        if left <= 0:
+        left, found = delta - self.failing, []
+        if left >= 0 and all(law.is_pure for law in self.laws):
+            found.append(self.epsilon)
+        if left > 0:
+            profile = _opendp().combinators.make_zCDP_to_approxDP(_concentrated(self.laws)).map(1)
+            found.append(_up(profile.epsilon(_below(left))))
+        if not found:
             rule = f"above {float(self.failing):g}, the chance that its noise fails by itself"
             raise Refused(f"delta = {float(delta):g}", rule=rule, do="state a larger delta")
-        profile = _opendp().combinators.make_zCDP_to_approxDP(_concentrated(self.laws)).map(1)
-        return _up(profile.epsilon(_below(left)))
+        return min(found)
 
     def told(self, delta: Fraction) -> dict[str, str]:
         """The figures as text: ε alone where it is pure; else ρ, and ε at δ."""
