@@ -12,6 +12,7 @@ from accord.mpc.cost import FREE, Cost
 from accord.mpc.hash_keys import FAILURE_BITS
 from accord.mpc.party import Profile
 from accord.plan.catalog import Catalog
+from accord.plan.correlated import CORRELATED, correlated
 from accord.plan.facts import walk
 from accord.plan.lower import NodeCost, distinct, execute_all, faults_of, has_one_row, node_costs, stand_ins
 from accord.plan.nodes import Field, Input, Node
@@ -128,7 +129,9 @@ def _accuracy(releases: Sequence[Told]) -> tuple[str, ...]:
     changed = [f"{one.name}.{name}" for one in releases for name, _ in one.bounds]
     parts = [*([f"{_and(noised)}, which have noise"] if noised else []), *([f"{_and(changed)}, see their rules"] if changed else [])]
     but = f", but for {_and(parts)}" if parts else ""
-    return (f"- Every released number is exact: integers and decimals, quotients rounded half away from zero{but}.",)
+    near = [f"{one.name}.{name}" for one in releases for name in sorted(correlated(one.node))]
+    within = f" Of {_and(near)}, {CORRELATED}." if near else ""
+    return (f"- Every released number is exact: integers and decimals, quotients rounded half away from zero{but}.{within}",)
 
 
 def _merged(releases: Sequence[Told]) -> tuple[Told, ...]:
@@ -163,7 +166,8 @@ def _release_lines(told: Told) -> list[str]:
     keys, values = [one for one in shown if one.public], [one for one in shown if not one.public]
     who = f"{_and(told.recipients)} {'learn' if len(told.recipients) != 1 else 'learns'}"
     each = f"for each row, that is for each {_and([one.name for one in keys])}" if keys else "in each row"
-    values_told = "; ".join(_otherwise(one, told) or _shown(one, dict(told.noise)) for one in values) or "that it is there"
+    near, noise = correlated(told.node), dict(told.noise)
+    values_told = "; ".join(_otherwise(one, told) or _shown(one, noise, one.name in near) for one in values) or "that it is there"
     lines = [f"- {told.name}{f' ({told.title})' if told.title else ''}: {who}, {each}: {values_told}."]
     if told.plans > 1:
         lines.append("  Each of them by a question of its own, in which :recipient stands for it; it gets the answer to its own only.")
@@ -202,8 +206,8 @@ def _otherwise(field: Field, told: Told) -> str:
     return f"{field.name}, {bound}" if bound else ""
 
 
-def _shown(field: Field, noise: Mapping[str, str]) -> str:
-    """A secret column of a release and what it can be."""
+def _shown(field: Field, noise: Mapping[str, str], is_near: bool) -> str:
+    """A secret column of a release and what it can be; `is_near`: it is made of correlations."""
     type = field.type
     if field.name in noise:
         return f"{field.name}, with {noise[field.name]}"
@@ -214,7 +218,7 @@ def _shown(field: Field, noise: Mapping[str, str]) -> str:
     elif type.kind == TEXT:
         what = f"a text of at most {type.bytes_max} bytes"
     else:
-        what = f"exactly, between {value_text(type, type.low)} and {value_text(type, type.high)}"
+        what = f"{'nearly' if is_near else 'exactly'}, between {value_text(type, type.low)} and {value_text(type, type.high)}"
     return f"{field.name}, {what}{', or that there is none' if type.nullable else ''}"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from accord.plan.correlated import CORRELATED, correlated
 from accord.plan.expression import ColumnRef
 from accord.plan.nodes import Field
 from accord.release.spec import ReleaseSpec
@@ -24,4 +25,5 @@ def _bound(spec: ReleaseSpec, one: Field) -> str:
         return f"±{Decimal(noise.half_width()).scaleb(-one.type.scale):f} in 95 of 100 cases (noise)"
     asked = next((field for field in spec.node.fields if field.name == one.name), one)
     changes = [rule.sentence for rule in spec.changes if one.name in rule.columns or rule.changed(asked) != asked]
-    return "; ".join(changes) or EXACT
+    near = [CORRELATED] if one.name in correlated(spec.node) else []
+    return "; ".join((*near, *changes)) or EXACT

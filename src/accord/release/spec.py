@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from accord.base.errors import Refused
 from accord.plan.after_noise import Formulas
+from accord.plan.correlated import CORRELATED, correlated
 from accord.plan.expression import ColumnRef
 from accord.plan.facts import walk
 from accord.plan.lower import all_there, faults_of, rows_of
@@ -173,10 +174,10 @@ class ReleaseSpec:
 
     @property
     def bounds(self) -> dict[str, str]:
-        """How far columns can be from the truth that rules show otherwise, for their reader."""
+        """How far columns can be from the truth that are made of correlations, or that rules show otherwise, for their reader."""
         fields = {one.name: one for one in self.node.fields if one.name not in self.judged}
         shown = [(rule, name) for rule in self.changes for name in rule.shows if name in fields]
-        found: dict[str, list[str]] = {}
+        found = {name: [CORRELATED] for name in fields if name in correlated(self.node)}
         for rule, name in shown:
             found.setdefault(name, []).append(rule.bound(fields[name]))
         return {name: "; ".join(texts) for name, texts in found.items()}
