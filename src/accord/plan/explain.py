@@ -53,6 +53,10 @@ class Told:
     bounds: tuple[tuple[str, str], ...] = ()
 
 
+OWNERS_LISTED_MAX = 8
+"""Where more owners share alike, one line tells of all."""
+
+
 @dataclass(frozen=True)
 class PlanStep:
     """One step: in which world, where, what it does, how many rows it makes.
@@ -297,10 +301,19 @@ def _local_text(steps: Sequence[PlanStep]) -> tuple[str, ...]:
     lines: list[str] = []
     for sql in dict.fromkeys(one.sql for one in steps):
         mine = [one for one in steps if one.sql == sql]
-        for one in mine:
-            lines.append(f"- {one.where} {one.what}. {one.rows} rows, {_bytes(one.bytes_per_server)} to each of two servers.")
+        told = [(one, one.what.partition(": ")) for one in mine]
+        for shares, sent in dict.fromkeys((what, (one.rows, one.bytes_per_server)) for one, (_, _, what) in told):
+            alike = [(one.where, name) for one, (name, _, what) in told if (what, (one.rows, one.bytes_per_server)) == (shares, sent)]
+            lines += _shared(alike, f"{shares}. {sent[0]} rows, {_bytes(sent[1])} to each of two servers.")
         lines += ["  They run:" if len(mine) > 1 else "  It runs:", *(f"    {line}" for line in sql.splitlines())]
     return tuple(lines)
+
+
+def _shared(alike: Sequence[tuple[str, str]], what: str) -> list[str]:
+    """What owners share alike, each with its input's name: a line an owner, or one line where many do."""
+    if len(alike) <= OWNERS_LISTED_MAX:
+        return [f"- {owner} {name}: {what}" for owner, name in alike]
+    return [f"- Each of {len(alike)} owners {what} As {_and([name for _, name in alike])}."]
 
 
 def _secure_text(steps: Sequence[PlanStep], total: Cost, moves_rows: bool) -> tuple[str, ...]:
