@@ -188,6 +188,14 @@ def test_two_releases_of_one_study_are_compared(people, in_threads):
         open_study(people).run("sim:")
 
 
+def test_parts_of_one_release_are_compared(people, in_threads):
+    """Two rows of one table, of all and of all but one, as well as two tables; but not a total beside its own parts."""
+    outcome = ask(people, f"{ALL} UNION ALL {BUT_ONE}")
+    assert outcome.stops == ("parts of release sums are too close: groups of theirs differ by fewer than 5 rows of people",)
+    assert ask(people, f"{ALL} UNION ALL {ALL.replace('>= 30', '>= 50')}", name="apart").stops == ()
+    assert ask(people, BY_TOWN.replace("GROUP BY town", "GROUP BY ROLLUP (town)"), name="margins").stops == ()
+
+
 def test_the_explanation_says_so(people):
     write_question(people, ALL)
     text = compile_study(document.read(people)).explanation.text

@@ -216,6 +216,7 @@ def test_a_unit_with_more_rows_than_declared_is_found():
             "SELECT town, COUNT(*) AS n FROM (SELECT *, RANK() OVER (ORDER BY income) AS r FROM people) WHERE r < 3 GROUP BY town",
             "a Window",
         ),
+        ("SELECT COUNT(*) AS n FROM people JOIN firms ON age BETWEEN member AND member + 1", "people cannot be followed through its"),
         ("SELECT COUNT(*) AS n FROM (SELECT * FROM people ORDER BY income LIMIT 3)", "a Limit below its GROUP BY"),
     ],
 )
@@ -240,3 +241,15 @@ def test_too_many_conditions_inside_are_refused():
     (found,) = groupings(to_plan(f"SELECT {sums} FROM people", CATALOG, {}), "people", {})
     with pytest.raises(Refused, match="its sums and counts have 5 conditions of their own"):
         close(found, found, 5, CATALOG)
+
+
+@pytest.mark.parametrize("way", ["CUBE (town, job)", "GROUPING SETS ((town, job), (town), (job), ())"])
+def test_margins_that_are_asked_for_are_groupings_each(way):
+    """Each with its minimum; compared with another release, a margin is a group like any other."""
+    drawn = Drawn(SEED)
+    found = groupings(to_plan(f"SELECT town, job, COUNT(*) AS n FROM people GROUP BY {way}", CATALOG, {}), "people", {"n": 6})
+    assert sorted(one.node.keys for one in found) == [(), ("job",), ("town",), ("town", "job")]
+    assert {one.rows_min for one in found} == {6}
+    for least in (2, 9):
+        said = [told(close(one, grouping("older", 6), least, CATALOG), drawn) for one in found if one.node.keys != ("job",)]
+        assert any(said) == is_close(drawn, "jobs", "older", least, 6)

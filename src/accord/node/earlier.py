@@ -24,6 +24,7 @@ from accord.node.folder import PartyFolder
 from accord.node.history import SHARED, STOPPED, WITHDRAWN
 from accord.plan.catalog import Catalog, TableInfo
 from accord.plan.facts import tables_of
+from accord.plan.masks import Grouping
 from accord.plan.nodes import Node, Public, Scan
 from accord.plan.overlap import CLOSE, any_of, close, crowded
 from accord.plan.rewrite import bottom_up
@@ -180,22 +181,32 @@ def _units(history: History, catalog: Catalog) -> Iterator[Check]:
 
 
 def _own(history: History, mine: list[Told], catalog: Catalog) -> Iterator[Check]:
+    """The releases of the study itself. Inside one, groups of the same rows by other keys are margins: its rules look after those."""
     by_name: dict[str, list[Told]] = {}
     for one in mine:
         by_name.setdefault(one.release, []).append(one)
+        pairs = [(table, pair) for table in one.tables(history) for pair in combinations(one.groupings(table), 2)]
+        apart = [(table, *pair) for table, pair in pairs if pair[0].node.input != pair[1].node.input]
+        yield from _closeness(f"parts of release {one.release} are too close", history, apart, catalog)
     for (first, left), (second, right) in combinations(by_name.items(), 2):
         yield from _check(f"releases {first} and {second} of this study are too close", history, list(product(left, right)), catalog)
 
 
 def _check(what: str, history: History, pairs: list[tuple[Told, Told]], catalog: Catalog) -> Iterator[Check]:
-    nodes, tables = [], {}
-    for first, second in pairs:
-        for table in first.tables(history):
-            for one, other in product(first.groupings(table), second.groupings(table)):
-                nodes.append(close(one, other, history.rows_min(table), catalog))
-                tables[table] = history.tables[table].sentence(table, history.difference_min)
+    met = [
+        (table, one, other)
+        for first, second in pairs
+        for table in first.tables(history)
+        for one, other in product(first.groupings(table), second.groupings(table))
+    ]
+    return _closeness(what, history, met, catalog)
+
+
+def _closeness(what: str, history: History, met: list[tuple[str, Grouping, Grouping]], catalog: Catalog) -> Iterator[Check]:
+    nodes = [close(one, other, history.rows_min(table), catalog) for table, one, other in met]
+    units = dict.fromkeys(history.tables[table].sentence(table, history.difference_min) for table, _, _ in met)
     if nodes:
-        yield Check(f"{what}: groups of theirs differ by fewer than {' or '.join(tables.values())}", any_of(nodes))
+        yield Check(f"{what}: groups of theirs differ by fewer than {' or '.join(units)}", any_of(nodes))
 
 
 # ---- an earlier study over the tables as they are named now

@@ -115,7 +115,7 @@ def _require_plain(join: Join, place: int, table: str) -> None:
     """A join that is a look-up from the table's side. Joins by more than equality are left out by their own fields."""
     more = [one.name for one in fields(join) if one.name not in _JOIN_FIELDS and getattr(join, one.name) != one.default]
     if more or join.kind in ("full", "cross") or (join.is_choice and place):
-        raise _no(f"it has a {join.kind} join{' by ranges' if more else ''} in which {table} cannot be followed", table)
+        raise _no(f"{table} cannot be followed through its {join.kind} join{' by ranges' if more else ''}", table)
 
 
 # ---- laid onto a relation
