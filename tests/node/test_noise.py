@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 
 import pytest
 
@@ -10,6 +11,8 @@ from accord.base.errors import Refused
 from accord.node.folder import open_folder
 from accord.node.session import Session
 from accord.node.setup import make_keys
+from accord.plan.noised import _require_few
+from accord.release.noise import ColumnNoise
 
 STUDY = """
 [study]
@@ -149,3 +152,33 @@ def test_in_the_clear_noise_and_threshold_are_left_out_and_told(tmp_path):
     table = released(tmp_path, sql, f'{EPSILON}, delta = "1e-9"', "clear:")
     assert [row["drug"] for row in table.rows()] == ["aspirin", "codeine", "secret"]
     assert all("left out in the clear" in one for one in table.sentences)
+
+
+def test_noise_that_nobody_knows_has_the_variance_of_its_law(tmp_path):
+    """Drawn on shares; the explanation says so, where it is cut, and what that costs in δ."""
+    sql = f"SELECT ward, v.n FROM {GRID}"
+    table = released(tmp_path / "joint", sql, 'epsilon = "2", sampling = "joint"')
+    rows, _ = counted(1)
+    assert all(abs(row["n"] - rows[row["ward"]]) < 25 for row in table.rows()) and len(table.rows()) == 3
+    (told,) = (one for one in table.sentences if one.startswith("n: "))
+    assert "drawn on shares so that nobody knows any of it, cut at ±" in told
+    law = table.noise["n"]
+    assert law.half_width() <= ColumnNoise(law.mechanism, law.loss, law.sensitivity).half_width() and 0 < law.delta < Fraction(1, 10**14)
+
+
+@pytest.mark.parametrize(
+    ("noise", "sentence"),
+    [
+        ('epsilon = "1", sampling = "alone"', "may take delta and sampling = 'joint'"),
+        ('rho = "1", sampling = "joint"', "takes epsilon and unit"),
+    ],
+)
+def test_other_sampling_is_refused(tmp_path, noise, sentence):
+    with pytest.raises(Refused, match=sentence):
+        session(tmp_path, f"SELECT ward, v.n FROM {GRID}", noise).compiled  # noqa: B018
+
+
+def test_too_many_coins_are_refused():
+    with pytest.raises(Refused, match="coins of noise drawn on shares") as refusal:
+        _require_few(1 << 25)
+    assert refusal.value.do

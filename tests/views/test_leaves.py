@@ -15,6 +15,7 @@ from accord.mpc import adder, bits, compare, convert, truncate
 from accord.mpc import open as opening
 from accord.mpc import product as products
 from accord.mpc.inputs import add_own, input_from
+from accord.mpc.laplace import coins
 from accord.mpc.open import GATE_TOKEN, Permit
 from accord.mpc.party import Party
 from accord.mpc.share import Bits, Share
@@ -70,6 +71,7 @@ LEAVES = {
     "carries, one open merge": Leaf(adder.carries, (2, 2), some_of(4, 2, 2), {"arrange": lambda cases: {"network": ONE_LEVEL}}),
     "input_from 0": Leaf(lambda me, x, rows: input_from(me, 0, x, R3, rows), (At(0, R3),), all_of(3), with_rows(), knows=0),
     "add_own": Leaf(lambda me, x, a: add_own(me, x, own=a), (R1, At(1, R1)), all_of(1, 1), knows=1),
+    "coins": Leaf(lambda me, x: coins(me, np.ones(x.rows, np.uint64), ring=R1, width=1), (R1,), all_of(1)),
     "pivot_input_bits": Leaf(lambda me, x, rows: convert.pivot_input_bits(me, x, 2, rows), (At(0, 2),), all_of(2), with_rows(), knows=0),
     "reshare": Leaf(
         lambda me, a, rows: convert.reshare(me, zero_at(me, a, R2, rows), R2, rows), (At(1, R2),), all_of(2), with_rows(), knows=1

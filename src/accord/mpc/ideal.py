@@ -24,6 +24,7 @@ from accord.mpc import (
     hash_keys,
     inputs,
     integer_root,
+    laplace,
     logarithm,
     logistic,
     lookup,
@@ -178,6 +179,20 @@ def add_own(x: Column, *, own: Sequence[Column]) -> Column:
     """`own`: what the three servers draw."""
     total: Column = np.add.reduce([x, *own])
     return total
+
+
+def coins(bounds: Column, *, words: Column) -> Column:
+    """`words`: a uniform one a row."""
+    flipped: Column = (words < bounds).astype(np.int64)
+    return flipped
+
+
+def add_laplace(x: Column, *, bounds: Sequence[int], words: Column) -> Column:
+    """`words`: a uniform one for each coin, a row for each bit of either geometric number."""
+    flips = words < np.array([*bounds, *bounds], np.uint64)[:, None]
+    weights = np.array([1 << at for at in range(len(bounds))])
+    moved: Column = x + weights @ flips[: len(bounds)] - weights @ flips[len(bounds) :]
+    return moved
 
 
 def divide(a: Column, b: Column, *, fraction_bits: int, a_bits: int, b_bits: int) -> Column:
@@ -398,6 +413,8 @@ TWINS: dict[Callable[..., Any], Callable[..., Any]] = {
     hash_keys.hash_keys: hash_words,
     inputs.input_from: as_given,
     inputs.add_own: add_own,
+    laplace.coins: coins,
+    laplace.add_laplace: add_laplace,
     integer_root.floor_root: floor_root,
     logarithm.log: log,
     logistic.logistic: logistic_of,

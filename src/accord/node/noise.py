@@ -1,7 +1,8 @@
 """A question with noise, before and after it is placed: what is summed, which noise goes where, and what stands above it.
 
-Noise goes on at the gate, as each server sends its part, where nothing depends on it. It goes on within the plan where rows are chosen or
-ordered by it, or where groups have keys that no list names: of these only such are shown that reach a threshold.
+Noise goes on at the gate, as each server sends its part, where nothing depends on it. It goes on within the plan where it is drawn on
+shares (`sampling = "joint"`), where rows are chosen or ordered by it, or where groups have keys that no list names: of these only such
+are shown that reach a threshold.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def noised_plan(question: Node, document: Mapping[str, Any], catalog: Catalog) -
     made = _with_noise(split, noise, catalog)
     delta = noise.delta * THRESHOLD_PART
     least = least_count(dict(made.noise)[count], delta)
-    laws = tuple((one, replace(law, delta=delta) if one == count else law) for one, law in made.noise)
+    laws = tuple((one, replace(law, delta=law.delta + delta) if one == count else law) for one, law in made.noise)
     threshold = Threshold(count, least, _shown(delta))
     return replace(made, noise=laws, is_within=True, threshold=threshold, formulas=split.in_order)
 
@@ -76,7 +77,8 @@ def _with_noise(split: Parted, noise: Noise, catalog: Catalog) -> NoisedPlan:
     bounds = sensitivities(split.node, noise.unit.table, noise.unit.rows_max, catalog)
     columns = tuple((name, noise.of_column(bound, len(bounds))) for name, bound in bounds.items())
     unplaced = limited(split.node, noise.unit.table, noise.unit.columns, noise.unit.rows_max)
-    return NoisedPlan(unplaced, columns, () if split.is_plain else split.in_order, bool(split.above), split.above)
+    is_shown = split.is_plain and not noise.sampling
+    return NoisedPlan(unplaced, columns, () if is_shown else split.in_order, bool(split.above) or bool(noise.sampling), split.above)
 
 
 def _secret_keys(unplaced: Node, split: Parted, catalog: Catalog) -> bool:

@@ -1,5 +1,5 @@
-"""Noise within a plan: each server adds its own to shares of sums, of which no server learns the total; what stands above may then
-depend on noised values and public ones alone.
+"""Noise within a plan: each server adds its own to shares of sums, of which no server learns the total, or all draw some on shares that
+nobody knows; what stands above may then depend on noised values and public ones alone.
 
 This is how rows are chosen or ordered by values with noise, and how groups are told that no list names in advance.
 """
@@ -10,19 +10,22 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Protocol
 
-from accord.base.errors import OurFault
+from accord.base.errors import OurFault, Refused
 from accord.base.ring import Column as Elements
 from accord.mpc.compose import together
 from accord.mpc.party import Party
 from accord.mpc.share import Share
 from accord.plan.nodes import Field, Node
-from accord.plan.secure_calls import Counter, add_own
+from accord.plan.secure_calls import Counter, add_laplace, add_own
 from accord.plan.secure_expression import compute
 from accord.plan.secure_flags import Flag, all_of, as_numbers
 from accord.plan.secure_key import as_secret
 from accord.plan.secure_table import SecretColumn, SecureTable
 from accord.plan.secure_values import product, shared
 from accord.plan.typing import call, column, integer
+
+COINS_MAX = 1 << 24
+"""Of one column, drawn at once: 16 bytes each at every server."""
 
 
 class Law(Protocol):
@@ -39,6 +42,11 @@ class Law(Protocol):
         ...
 
     def document(self) -> dict[str, Any]: ...
+
+    @property
+    def bounds(self) -> tuple[int, ...]:
+        """Of the coins of a draw on shares, which nobody knows; none where each server draws its own."""
+        ...
 
     def drawn(self, key: bytes, label: str, rows: int) -> Elements:
         """One server's draws, over Z_2^64, from the labelled stream of its own key."""
@@ -99,7 +107,7 @@ def _widened(field: Field, law: Law) -> Field:
 
 
 async def noised(me: Party, node: Noised, table: SecureTable) -> SecureTable:
-    """The table with each server's own noise on it.
+    """The table with noise on it.
 
     Learns: nobody anything; a server knows its own draws alone.
     Opens:  nothing.
@@ -117,6 +125,12 @@ async def noised(me: Party, node: Noised, table: SecureTable) -> SecureTable:
     return replace(kept, valid=await all_of(me.step("shown"), [table.valid, flag]))
 
 
+def _require_few(coins: int) -> None:
+    if coins > COINS_MAX:
+        do = "group by less, or leave sampling out: each server then draws a share of its own"
+        raise Refused(f"{coins:,} coins of noise drawn on shares", rule=f"at most {COINS_MAX:,}", do=do)
+
+
 async def _column(me: Party, node: Noised, name: str, law: Law, table: SecureTable) -> SecretColumn:
     """The column, 0 in rows that are not there, with three draws on it."""
     held = as_secret(me, table.columns[name])
@@ -125,5 +139,8 @@ async def _column(me: Party, node: Noised, name: str, law: Law, table: SecureTab
     if not held.clean and table.valid is not True:
         (there,) = await as_numbers(me.step("there"), table.valid)
         value = shared(me, await product(me.step("zeroed"), there, value))
+    if law.bounds:
+        _require_few(table.rows * 2 * len(law.bounds))
+        return SecretColumn(node.field(name).type, await add_laplace(me.step("noise"), value, bounds=law.bounds))
     own = None if isinstance(me, Counter) else law.drawn(me.own, f"{node.release}/{name}", table.rows)
     return SecretColumn(node.field(name).type, await add_own(me.step("noise"), value, own=own))

@@ -199,7 +199,9 @@ def _columns(node: Node) -> str:
 def _noised(node: Noised, inputs: Sequence[str]) -> str:
     names = ", ".join(name for name, _ in node.noise)
     hidden = f"; {node.threshold.sentence}" if node.threshold else "; every row is there, data or not"
-    return f"{inputs[0]}, to whose {names} each server adds noise that it alone knows{hidden}"
+    own = not any(law.bounds for _, law in node.noise)
+    how = "each server adds noise that it alone knows" if own else "noise is added that is drawn on shares and that nobody knows"
+    return f"{inputs[0]}, to whose {names} {how}{hidden}"
 
 
 _SENTENCES: dict[type[Node], Callable[[Any, Sequence[str]], str]] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import isqrt
 from statistics import NormalDist
@@ -20,6 +20,7 @@ import numpy as np
 from accord.base.errors import Refused
 from accord.base.limits import SERVERS
 from accord.base.ring import Z64, Column
+from accord.mpc.laplace import WORD_BITS, coin_bounds
 from accord.release.samplers import Words, gaussian_share, laplace_share
 
 LAPLACE, GAUSSIAN = "discrete_laplace", "discrete_gaussian"
@@ -33,6 +34,7 @@ REACH_SCALES, REACH_DEVIATIONS = 128, 16
 """Within so many scales of Laplace noise, or standard deviations of two servers' Gaussian shares, a share is taken."""
 CONFIDENCE = 0.95
 """Of the intervals that a recipient is told."""
+JOINT = "joint"
 SHARES_COUNTED = 2
 SHARE_VARIANCE_MIN = 4
 """Of a discrete Gaussian share: from here on the sum of two differs from a discrete Gaussian by less than 10^-15 [KLS21]."""
@@ -62,17 +64,20 @@ class Noise:
     loss: Fraction
     unit: Unit
     delta: Fraction = DELTA
+    sampling: str = ""
 
     def of_column(self, sensitivity: int, columns: int) -> ColumnNoise:
         """The noise of one of `columns` noised columns, each of which gets an equal part of the loss."""
-        return ColumnNoise(self.mechanism, self.loss / columns, sensitivity)
+        made = ColumnNoise(self.mechanism, self.loss / columns, sensitivity, sampling=self.sampling)
+        return replace(made, delta=made.cut) if self.sampling else made
 
 
 @dataclass(frozen=True)
 class ColumnNoise:
     """Noise of one column, in units of its last digit: `sensitivity` is the most that one unit can change all its rows together (L1).
 
-    `delta` is a chance that it may fail by itself: of a threshold on it, or of a law that is cut.
+    `delta` is a chance that it may fail by itself: of a threshold on it, or of a law that is cut. `sampling`:
+    JOINT where it is drawn on shares and nobody knows any of it; else each server draws a share.
 
     Raises Refused where the share of noise would take too long to draw, or its law is not what is accounted for.
     """
@@ -81,6 +86,7 @@ class ColumnNoise:
     loss: Fraction
     sensitivity: int
     delta: Fraction = Fraction(0)
+    sampling: str = ""
 
     def __post_init__(self) -> None:
         if self.mechanism == LAPLACE and self.scale > LAPLACE_SCALE_MAX:
@@ -99,11 +105,18 @@ class ColumnNoise:
     def document(self) -> dict[str, Any]:
         """As plain data."""
         failing = {"delta": str(self.delta)} if self.delta else {}
+        failing |= {"sampling": self.sampling} if self.sampling else {}
         return {"mechanism": self.mechanism, "loss": str(self.loss), "sensitivity": self.sensitivity, **failing}
 
     @staticmethod
     def read(document: Mapping[str, Any]) -> ColumnNoise:
-        return ColumnNoise(document["mechanism"], Fraction(document["loss"]), document["sensitivity"], Fraction(document.get("delta", "0")))
+        return ColumnNoise(
+            document["mechanism"],
+            Fraction(document["loss"]),
+            document["sensitivity"],
+            Fraction(document.get("delta", "0")),
+            document.get("sampling", ""),
+        )
 
     @property
     def scale(self) -> Fraction:
@@ -119,6 +132,9 @@ class ColumnNoise:
     def sentence(self) -> str:
         """What the column's reader must know, in exact numbers: it is part of what is signed."""
         law = f"scale {self.scale}" if self.mechanism == LAPLACE else f"variance {self.variance}"
+        if self.sampling:
+            cut = f"cut at ±{2 ** len(self.bounds):,}, by coins of {WORD_BITS} bits"
+            return f"noise of discrete laplace, {law} in units of the last digit, drawn on shares so that nobody knows any of it, {cut}"
         return f"noise of {self.mechanism.replace('_', ' ')}, {law} in units of the last digit from any two of the three servers"
 
     def share(self, words: Words, rows: int) -> Column:
@@ -132,6 +148,23 @@ class ColumnNoise:
         return Z64.encode(np.array(drawn, np.int64))
 
     @property
+    def bounds(self) -> tuple[int, ...]:
+        """Of the coins of a joint draw."""
+        return coin_bounds(self.scale) if self.sampling and self.sensitivity else ()
+
+    @property
+    def cut(self) -> Fraction:
+        """The chance that a joint draw fails: of coins that are less than 2^-64 off and numbers cut below 2^-100, in every row that one
+        unit changes, in both of two worlds of which one may be e^ε times as likely."""
+        rows, worlds = self.sensitivity, 1 + 3 ** math.ceil(self.loss)
+        return Fraction(rows * worlds * 2 * (len(self.bounds) + 1), 1 << WORD_BITS)
+
+    @property
+    def order(self) -> Fraction:
+        """How many geometric numbers of either sign are in the noise that is seen."""
+        return Fraction(1) if self.sampling else Fraction(SERVERS, SHARES_COUNTED)
+
+    @property
     def reach(self) -> int:
         """How far a server's share can be from 0: what is drawn beyond, once in 2^180 draws, counts as the end."""
         return REACH_SCALES * (int(self.scale) + 1) if self.mechanism == LAPLACE else REACH_DEVIATIONS * (isqrt(int(self.variance)) + 1)
@@ -142,7 +175,7 @@ class ColumnNoise:
         return Z64.encode(np.clip(drawn, -self.reach, self.reach))
 
     def mean_size(self) -> float:
-        """The mean distance from the truth: of the law of all three shares."""
+        """The mean distance from the truth: of what is seen, mostly all three shares."""
         if self.mechanism == GAUSSIAN:
             return math.sqrt(2 / math.pi * float(self.variance) * SERVERS / SHARES_COUNTED)
         law = self._laplace_law()
@@ -163,7 +196,7 @@ class ColumnNoise:
         """Chances of 0, 1, … and, from the end, −1, −2, …: the inverse transform of the characteristic function of three shares."""
         size = 1 << max(10, int(64 * self.scale).bit_length())
         q, angles = np.exp(-float(1 / self.scale)), 2 * np.pi * np.arange(size // 2 + 1) / size
-        characteristic = ((1 - q) ** 2 / (1 - 2 * q * np.cos(angles) + q * q)) ** (SERVERS / SHARES_COUNTED)
+        characteristic = ((1 - q) ** 2 / (1 - 2 * q * np.cos(angles) + q * q)) ** float(self.order)
         return np.fft.irfft(characteristic, size)
 
 
@@ -174,11 +207,12 @@ def read_noise(document: Mapping[str, Any]) -> Noise:
     if mechanism not in wanted:
         raise Refused(f"noise of {mechanism!r}", rule=f"one of {', '.join(wanted)}", do='write mechanism = "discrete_laplace"')
     name, most = wanted[mechanism]
-    if set(document) - {"delta"} != {"mechanism", name, "unit"}:
-        takes = f"{mechanism} takes {name} and unit, and may take delta"
+    free = {"delta", "sampling"} if mechanism == LAPLACE else {"delta"}
+    if set(document) - free != {"mechanism", name, "unit"} or document.get("sampling", JOINT) != JOINT:
+        takes = f"{mechanism} takes {name} and unit, and may take {' and '.join(sorted(free))}{f' = {JOINT!r}' if len(free) > 1 else ''}"
         raise Refused(f"noise with {', '.join(document)}", rule=takes, do=f'write {name} = "1"')
     delta = _delta(document["delta"]) if "delta" in document else DELTA
-    return Noise(mechanism, _loss(name, document[name], most), _unit(document["unit"]), delta)
+    return Noise(mechanism, _loss(name, document[name], most), _unit(document["unit"]), delta, document.get("sampling", ""))
 
 
 def _loss(name: str, text: Any, most: int) -> Fraction:

@@ -46,7 +46,7 @@ def _decimal(value: Fraction) -> Decimal:
 
 
 def _laplace_tail(noise: ColumnNoise) -> Callable[[int], Decimal]:
-    """P(A − B ≥ t), both of the negative binomial law of order 3/2: what three servers draw of either sign."""
+    """P(A − B ≥ t), both of the negative binomial law: of order 3/2 for what three servers draw of either sign, 1 for a joint draw."""
     if noise.scale > SCALE_MAX:
         raise Refused(
             f"a threshold for noise of scale {float(noise.scale):,.0f}",
@@ -56,9 +56,10 @@ def _laplace_tail(noise: ColumnNoise) -> Callable[[int], Decimal]:
     with localcontext(Context(prec=DIGITS)):
         rate = 1 / _decimal(noise.scale)
         q = (-rate).exp()
-        chances = [((1 - q).ln() * Decimal("1.5")).exp()]
+        order = _decimal(noise.order)
+        chances = [((1 - q).ln() * order).exp()]
         for k in range(1, int(noise.scale * 2 * DIGITS) + 2 * DIGITS):
-            chances.append(chances[-1] * q * (2 * k + 1) / (2 * k))
+            chances.append(chances[-1] * q * (k - 1 + order) / k)
         # Beyond the last term the law falls faster than a geometric one with the ratio of the last two.
         last = chances[-1] / chances[-2]
         above = [chances[-1] * last / (1 - last)]
