@@ -56,6 +56,22 @@ def test_shares_say_what_the_definition_says(shape, how):
         assert not any(broken.values())
 
 
+def test_kept_totals_are_in_no_box():
+    """They go where they fail themselves; and all cells go where one that failed has no box without them."""
+    shape = (3, 4)
+    margins, seen = Margins(shape), set()
+    for seed, inner in enumerate([*draws(shape, 3), np.array([[3, 3, 0, 0], [50, 0, 0, 0], [50, 50, 50, 50]]), np.full(shape, 50)]):
+        n = with_totals(inner)
+        rule = rule_of(margins, kept=("d0",))
+        table = margins.table(n)
+        passed, _, _ = margins.judged([MinimumCount("n", MINIMUM), rule], table, seed)
+        assert passed.tolist() == passes(spec_of(margins, rule), table.columns, n.size).tolist(), n
+        shown, totals = passed.reshape(n.shape), n[-1] >= MINIMUM
+        assert not passed.any() or (shown[-1] == totals).all()
+        seen.add((bool(passed.any()), bool(passed.all())))
+    assert seen == {(False, False), (True, False), (True, True)}
+
+
 def test_what_is_said_does_not_depend_on_the_data():
     margins = Margins((4, 5))
     rules = [MinimumCount("n", MINIMUM), rule_of(margins, primaries_max=9)]
@@ -180,6 +196,7 @@ def test_as_many_as_the_bound_are_no_fault():
         ({"width_percent": 3}, "either a width or a width_percent"),
         ({"width": -1, "width_percent": 3}, "either a width or a width_percent"),
         ({"primaries_max": 0}, "primaries_max"),
+        ({"kept": ("b",)}, "keeps totals over b"),
     ],
 )
 def test_parameters_that_mean_nothing_are_refused(how, words):

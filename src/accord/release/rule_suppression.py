@@ -42,8 +42,9 @@ class ComplementarySuppression(TableRule):
     """Where cells failed, others are suppressed with them, until in none of the columns the sums tell a suppressed cell to within a width.
 
     With `width`, in units of the last digit, that holds of every suppressed cell. With `width_percent` it holds of each cell that failed,
-    for that part of its value, and at least of one unit; a cell suppressed for its sake moves as far as it does. (Slots, since a field here
-    has the name of a property of all rules.)
+    for that part of its value, and at least of one unit; a cell suppressed for its sake moves as far as it does. Totals over the `kept`
+    dimensions, which another table may show, are never suppressed for another cell's sake; where one is needed, the whole table is.
+    (Slots, since a field here has the name of a property of all rules.)
     """
 
     dimensions: tuple[str, ...]
@@ -52,7 +53,9 @@ class ComplementarySuppression(TableRule):
     width: int = 0
     width_percent: int = 0
     primaries_max: int = PRIMARIES_MAX
+    kept: tuple[str, ...] = ()
 
+    told_by_study: ClassVar[tuple[str, ...]] = ("primaries_max",)
     name: ClassVar[str] = "complementary_suppression"
     stops: ClassVar[str] = "reading a suppressed cell, or nearly, from the totals and the cells that are shown"
     does_not_stop: ClassVar[str] = (
@@ -65,6 +68,8 @@ class ComplementarySuppression(TableRule):
             raise Refused(f"{self.name} over {len(self.dimensions)} dimensions", rule=rule, do="release a table of fewer dimensions")
         if not self.columns or len(set(self.columns)) < len(self.columns):
             raise Refused(f"{self.name} of no column, or of one twice", rule="the columns that add up", do='write columns = ["n"]')
+        if not set(self.kept) <= set(self.dimensions):
+            raise Refused(f"{self.name} that keeps totals over {_listed(self.kept)}", rule="some of its dimensions", do="name dimensions")
         if (self.width > 0) == (self.width_percent > 0) or min(self.width, self.width_percent) < 0 or self.primaries_max < 1:
             given = f"width = {self.width}, width_percent = {self.width_percent}, primaries_max = {self.primaries_max}"
             rule = "either a width or a width_percent, and primaries_max, each 1 or more"
@@ -74,9 +79,10 @@ class ComplementarySuppression(TableRule):
     def sentence(self) -> str:
         of = f"{self.width} in the last digit" if self.width else f"{self.width_percent} percent of a cell that failed"
         broken = " or where ".join(self.promises)
+        kept = f", without totals over {_listed(self.kept)}, or else all are" if self.kept else ""
         return (
-            f"where cells of the table by {_listed(self.dimensions)} fail, more are suppressed with them, so that sums tell none to within "
-            f"{of} in {_listed(self.columns)}; nothing is released, and recipients learn which it was, where {broken}"
+            f"where cells of the table by {_listed(self.dimensions)} fail, more are suppressed with them{kept}, so that sums tell none to "
+            f"within {of} in {_listed(self.columns)}; nothing is released, and recipients learn which it was, where {broken}"
         )
 
     @property
@@ -111,7 +117,8 @@ class ComplementarySuppression(TableRule):
     def _grids(self, public: Mapping[str, Any]) -> list[Grid]:
         """One, or where rows are alike in the dimensions, one for each combination of other public columns."""
         others = [(name, one) for name, one in public.items() if isinstance(one, PublicColumn) and name not in self.dimensions]
-        return grids_of([(name, public[name]) for name in self.dimensions], others, self.total)
+        kept = frozenset(self.dimensions.index(name) for name in self.kept)
+        return grids_of([(name, public[name]) for name in self.dimensions], others, self.total, kept)
 
     def _bits(self, type: Type) -> int:
         """Bits of what is compared, with its sign."""

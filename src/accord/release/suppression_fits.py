@@ -123,7 +123,8 @@ async def fitting(me: Party, grid: Grid, cells: int, at: Sides, enough: Sequence
         for number, side in enumerate(grid.sides)
     ]
     every = np.zeros(grid.cells, np.intp)
-    pairs = [(columns_of(kinds[side], cells, every), one) for side, one in zip(grid.sides, chosen, strict=True)]
+    boxed = [(side, one) for side, one in zip(grid.sides, chosen, strict=True) if not side & grid.kept]
+    pairs = [(columns_of(kinds[side], cells, every), one) for side, one in boxed]
     parts = await ands(me.step("kind"), *pairs)
     (made,) = await ands(me.step("apart"), (_sum(parts), apart))
     return made

@@ -31,10 +31,14 @@ Side = frozenset[int]
 
 @dataclass(frozen=True, eq=False)
 class Grid:
-    """`shape`: places in each dimension, the total last. `rows`: the table's row of each cell, the last dimension fastest."""
+    """`shape`: places in each dimension, the total last. `rows`: the table's row of each cell, the last dimension fastest.
+
+    No total over the `kept` dimensions is in a box.
+    """
 
     shape: tuple[int, ...]
     rows: Numbers
+    kept: Side = frozenset()
 
     @property
     def cells(self) -> int:
@@ -76,6 +80,12 @@ class Grid:
         return np.argsort(self.number(side), kind="stable")
 
     @cached_property
+    def is_kept(self) -> NDArray[np.bool_]:
+        """Whether each cell is a total over a kept dimension."""
+        found: NDArray[np.bool_] = self.totals[sorted(self.kept)].any(axis=0)
+        return found
+
+    @cached_property
     def preference(self) -> list[tuple[int, Numbers]]:
         """The order in which boxes are taken, by the cell opposite: parts of (how many corners are suppressed already, cells)."""
         spanned = self.totals.sum(axis=0)
@@ -85,7 +95,7 @@ class Grid:
             for held in range(corners + 1)
             for over in range(len(self.shape) + 1)
         ]
-        return [(held, np.flatnonzero(spanned == over)) for _, held, over in sorted(kinds)]
+        return [(held, np.flatnonzero((spanned == over) & ~self.is_kept)) for _, held, over in sorted(kinds)]
 
     @property
     def sums(self) -> list[tuple[Numbers, Numbers]]:
@@ -95,16 +105,16 @@ class Grid:
         return [(one[:, :-1], one[:, -1]) for one in moved]
 
 
-def grids_of(dimensions: Sequence[PublicKey], others: Sequence[PublicKey], total: str) -> list[Grid]:
+def grids_of(dimensions: Sequence[PublicKey], others: Sequence[PublicKey], total: str, kept: Side = frozenset()) -> list[Grid]:
     """The grids of a table's public columns: one, or where rows are alike in the dimensions, one for each combination of the other ones.
 
     A total is where a dimension is NULL, or is called `total`. Raises Refused for what is no grid.
     """
     number, rows = _combined(dimensions), len(dimensions[0][1].values)
     if not others or len(np.unique(number)) == rows:
-        return [_grid(dimensions, total, np.arange(rows))]
+        return [_grid(dimensions, total, kept, np.arange(rows))]
     part = _combined(others)
-    return [_grid(dimensions, total, np.flatnonzero(part == one)) for one in range(part.max() + 1)]
+    return [_grid(dimensions, total, kept, np.flatnonzero(part == one)) for one in range(part.max() + 1)]
 
 
 def _combined(columns: Sequence[PublicKey]) -> Numbers:
@@ -113,7 +123,7 @@ def _combined(columns: Sequence[PublicKey]) -> Numbers:
     return np.unique(np.stack(keys), axis=1, return_inverse=True)[1].reshape(-1)
 
 
-def _grid(dimensions: Sequence[PublicKey], total: str, rows: Numbers) -> Grid:
+def _grid(dimensions: Sequence[PublicKey], total: str, kept: Side, rows: Numbers) -> Grid:
     keys = [_keys(name, column.take(rows), total) for name, column in dimensions]
     shape = tuple(int(one.max()) + 1 for one in keys)
     places = np.ravel_multi_index(keys, shape)
@@ -125,7 +135,7 @@ def _grid(dimensions: Sequence[PublicKey], total: str, rows: Numbers) -> Grid:
         do = "begin the query with the public grid of its keys, totals among them, and LEFT JOIN the rest to it"
         what = f"{prod(shape) - len(places)} places of the grid of {names} have no row"
         raise Refused(what, rule="every place of the grid is there", do=do)
-    return Grid(shape, rows[np.argsort(places, kind="stable")])
+    return Grid(shape, rows[np.argsort(places, kind="stable")], kept)
 
 
 def _keys(name: str, column: PublicColumn, total: str) -> Numbers:

@@ -18,11 +18,14 @@ HUGE = np.iinfo(np.int64).max
 
 
 def suppressed(grid: Grid, columns: Sequence[Integers], failed: Flags, needed: Callable[[int], int]) -> Flags:
-    """Which cells are suppressed, of those that failed: all are in the order of the grid. `needed`: the width for a cell's value."""
+    """Which cells are suppressed, of those that failed: all are in the order of the grid. `needed`: the width for a cell's value. Where a
+    cell has no box all are."""
     out = failed.copy()
     for cell in np.flatnonzero(failed):
         fits = np.all([_fits(grid, column, int(cell), needed(int(column[cell]))) for column in columns], axis=0)
         corners = [one for side, one in _corners(grid, int(cell)) if side]
+        if not fits[~grid.is_kept].any():
+            return np.ones_like(failed)
         opposite = _preferred(grid, fits, np.sum([out[one] for one in corners], axis=0, dtype=np.int64))
         for one in corners:
             out[one[opposite]] = True
@@ -48,11 +51,11 @@ def _fits(grid: Grid, column: Integers, cell: int, width: int) -> Flags:
         for way in (0, 1):
             falls[way] = np.where(is_against == bool(way), np.minimum(falls[way], column[corner]), falls[way])
     apart: Flags = (grid.places != grid.places[:, [cell]]).all(axis=0)
-    return apart & (falls >= width).any(axis=0)
+    return apart & (falls >= width).any(axis=0) & ~grid.is_kept[cell]
 
 
 def _preferred(grid: Grid, fits: Flags, held: Integers) -> int:
     for count, cells in grid.preference:
         if (found := cells[fits[cells] & (held[cells] == count)]).size:
             return int(found[0])
-    raise AssertionError("with totals in all dimensions some box always fits")
+    raise AssertionError("some box fits")

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from accord.base.ring import Ring
-from accord.mpc.bits import planes_from_bools
+from accord.mpc.bits import not_bits, planes_from_bools
 from accord.mpc.compose import together
 from accord.mpc.party import Party
-from accord.mpc.rows import rows_between
+from accord.mpc.rows import every_row, rows_between
 from accord.mpc.share import Bits, Share
 from accord.plan.secure_calls import and_bits, bit_to_ring, dot, is_zero
 from accord.plan.secure_relations import partition
@@ -47,7 +47,8 @@ async def suppressed(me: Party, grid: Grid, failed: Bits, columns: Sequence[Shar
 
     For each cell that failed, the cheapest box that fits (fewest newly suppressed cells, then fewest totals, then the first) is suppressed
     [GR02]. Each cell of it can then differ from its value by as much as the first one needs, whatever is told of all others: every
-    corner moves by the same amount, no sum changes and none falls below 0.
+    corner moves by the same amount, no sum changes and none falls below 0. Where a cell finds no box, which takes kept totals, all cells
+    are suppressed.
 
     Learns: servers the uniform permutation of a partition.
     Opens:  the shuffled row numbers of `partition`.
@@ -57,6 +58,7 @@ async def suppressed(me: Party, grid: Grid, failed: Bits, columns: Sequence[Shar
     count = min(primaries_max, grid.cells)
     at, values = await _listed(me.step("list"), grid, failed, columns, count)
     held, size = rows_of_plane(failed), max(1, FLAGS_AT_ONCE // grid.cells)
+    alone = list[Share]()
     for start in range(0, count, size):
         here, cells = me.step(f"cells.{start}"), min(size, count - start)
         mine = [_rows(one, start, start + cells, count) for one in at]
@@ -65,8 +67,18 @@ async def suppressed(me: Party, grid: Grid, failed: Bits, columns: Sequence[Shar
         fits = await fitting(here.step("fits"), grid, cells, sides, large)
         for number in range(cells):
             one = {side: _rows(flags, number, number + 1, cells) for side, flags in sides.items()}
-            held = await _step(here.step(f"{number}").turned(number), grid, held, one, _rows(fits, number, number + 1, cells))
-    return plane_of_rows(held)
+            fit = _rows(fits, number, number + 1, cells)
+            held, boxed = await _step(here.step(f"{number}").turned(number), grid, held, one, fit)
+            alone.append(boxed + total_of(one[frozenset([0])]))
+    return await _unless_alone(me.step("alone"), plane_of_rows(held), plane_of_rows(Share.concatenate(alone)))
+
+
+async def _unless_alone(me: Party, held: Bits, alone: Bits) -> Bits:
+    """What is held; every cell where one that failed has no box."""
+    ring = Ring(alone.rows.bit_length())
+    counted: Share = await bit_to_ring(me.step("number"), alone, ring=ring)
+    none = every_row(await is_zero(me.step("none"), counted.sum(), bits=ring.bits), held.rows)
+    return not_bits(me, await and_bits(me.step("all"), not_bits(me, held), none))
 
 
 def _rows(flags: Share, start: int, stop: int, cells: int) -> Share:
@@ -96,8 +108,8 @@ def _matrix(words: Bits, start: int, stop: int) -> Share:
 # ---- one cell
 
 
-async def _step(me: Party, grid: Grid, held: Share, at: Sides, fits: Share) -> Share:
-    """What is suppressed after the cell has its box. All flags 0: nothing more is suppressed."""
+async def _step(me: Party, grid: Grid, held: Share, at: Sides, fits: Share) -> tuple[Share, Share]:
+    """What is suppressed after the cell has its box, and whether it has one. Without a cell all flags are 0: nothing more is suppressed."""
     every = frozenset(grid.dimensions)
     proper = [side for side in grid.sides if side and side != every]
     free = negated(me, held)
@@ -113,7 +125,12 @@ async def _step(me: Party, grid: Grid, held: Share, at: Sides, fits: Share) -> S
     factors = [columns_of(_projected(grid, chosen, side), 1, grid.number(side)) for side in proper]
     left, right = (_interleaved(parts) for parts in ([*factors, chosen], [*beside, free]))
     marks: Share = await dot(me.step("marks"), left, right, starts=np.arange(0, left.rows, len(proper) + 1))
-    return held + marks
+    return held + marks, total_of(chosen)
+
+
+def total_of(flags: Share) -> Share:
+    """The sum of flags of which at most one is set: whether one is."""
+    return Share(BIT, *(np.bitwise_xor.reduce(part, keepdims=True) for part in (flags.own, flags.next)))
 
 
 async def _counted(me: Party, levels: list[Share], more: Share) -> list[Share]:
