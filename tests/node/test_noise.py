@@ -131,6 +131,7 @@ def test_the_explanation_says_what_is_chosen_by_noise(tmp_path):
         ("SELECT drug, COUNT(*) AS n FROM visits GROUP BY drug", "drug would be secret and without noise"),
         ("SELECT drug, COUNT(*) AS n FROM visits GROUP BY drug HAVING COUNT(*) > 9", "drug would be secret and without noise"),
         ("SELECT ward, COUNT(*) AS n, RANK() OVER (ORDER BY COUNT(*)) AS r FROM visits GROUP BY ward", "noise above Window"),
+        ("SELECT QUANTILE_DISC(age, 0.9) AS q FROM visits", "noise on QUANTILE_DISC.*read it off these"),
         ("SELECT ward, MAX(age) AS m FROM visits GROUP BY ward HAVING COUNT(*) > 3", "noise on MAX"),
         ("SELECT ward, age FROM visits WHERE age > 90", "noise above"),
     ],
