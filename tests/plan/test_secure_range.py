@@ -61,6 +61,7 @@ def test_more_points_in_ranges_than_the_bound_are_a_fault(is_left: bool, kind: s
     assert 3 < pairs < met
     for rows_max in (1, pairs - 1, pairs, pairs + 1):
         _, outcome = run(replace(whole, kind=kind, rows_max=rows_max), tables, 1)
+        assert len(outcome.results[0].faults) == 1
         ((sentence, _),) = outcome.results[0].faults
         assert f"b_key <= a_key <= b_id has more than the {rows_max} rows" in sentence
         assert value([one.faults[0][1] for one in outcome.results], 1)[0] == (pairs > rows_max)
