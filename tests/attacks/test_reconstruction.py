@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.attacks.conftest import COUNT_RULE, JOBS, OFFICES, TOWNS, Person, is_held_back
+from accord.base.errors import Refused
+from tests.attacks.conftest import COUNT_RULE, JOBS, OFFICES, POLICY, TOWNS, Person, is_held_back
 from tests.attacks.reconstruct import ALL, intervals, lines, narrowest
 
 WIDTH = 10
@@ -16,6 +17,8 @@ LEFT JOIN (
   GROUP BY a.town_line, b.job_line
 ) AS p ON p.town = t.town AND p.job = j.job ORDER BY town, job"""
 HIDING = f"""{{ rule = "complementary_suppression", dimensions = ["town", "job"], columns = ["n"], total = "{ALL}", width = {WIDTH} }}"""
+BEFORE, _, AFTER = POLICY.partition("rules = [")
+ASKS = BEFORE + 'rules = [{ rule = "complementary_suppression" }]\n' + AFTER[AFTER.index("[tables.persons.columns]") :]
 
 
 def texts(values):
@@ -56,5 +59,7 @@ def test_held_back_cells_are_not_solved_for(register, judges):
     for (town, job), (least, most) in found.items():
         members = [one for one in register.persons if town in (ALL, one.town) and job in (ALL, one.job)]
         assert least - 1e-6 <= len(members) <= most + 1e-6
+    with pytest.raises(Refused, match="no complementary_suppression judges it"):
+        register.ask(SQL, f"rules = [{COUNT_RULE}]", **{**how, "policy": ASKS})
     told = published(register.ask(SQL, f"rules = [{COUNT_RULE}]", **how))
     assert intervals(told, lines(told)) == {("elm", "judge"): pytest.approx((judges, judges))}
