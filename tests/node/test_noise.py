@@ -8,6 +8,7 @@ from fractions import Fraction
 import pytest
 
 from accord.base.errors import Refused
+from accord.cli.results import open_result
 from accord.node.folder import open_folder
 from accord.node.session import Session
 from accord.node.setup import make_keys
@@ -95,6 +96,19 @@ def test_an_average_with_noise_has_an_interval_and_its_sums(tmp_path):
         assert row["mean"] == min(max(row["mean"], 0), 100)
         assert abs(sums["n"] - rows[row["ward"]]) < 25 and abs(sums["mean_sum"] - ages[row["ward"]]) < 1500
     assert len(table.rows()) == 3 and table.error_bounds["n"].startswith("±")
+
+
+def test_the_sums_behind_an_average_are_shown_on_demand(tmp_path, capsys):
+    asked = session(tmp_path, f"SELECT ward, v.mean FROM {GRID}")
+    for party in asked.study.approvers:
+        asked.sign(party)
+    asked.run("local:", lambda phase: None)
+    shown = []
+    for sums in (False, True):
+        open_result(asked.folder.path, "c", None, sums=sums)
+        shown.append(capsys.readouterr().out)
+    assert "mean_low" in shown[0] and "mean_low" not in shown[1]
+    assert "mean_sum" in shown[1].splitlines()[2] and "mean_sum" not in shown[0].splitlines()[2]
 
 
 def test_thresholds_and_the_largest_groups(tmp_path):

@@ -68,15 +68,15 @@ def _rehearsed(runtime: str, tables: Mapping[str, Mapping[str, ReleasedTable]]) 
         show(released)
 
 
-def open_result(place: Path, recipient: str, csv: Path | None) -> None:
-    """Print a recipient's tables, or write them as CSV."""
+def open_result(place: Path, recipient: str, csv: Path | None, *, sums: bool = False) -> None:
+    """Print a recipient's tables, or write them as CSV; `sums`: print the sums with noise that they were computed of."""
     study, run_id = locate(place)
     session = open_study(study)
     if recipient not in session.study.recipients:
         raise Refused(f"{recipient} receives nothing in this study", do=f"its recipients are {', '.join(session.study.recipients)}")
     tables = session.open(recipient, run_id)
     if csv is None:
-        show(tables)
+        show({name: table.basis or table if sums else table for name, table in tables.items()})
         return
     files = _files(csv, tables)
     for name, path in files.items():
