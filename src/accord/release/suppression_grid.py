@@ -82,7 +82,9 @@ class Grid:
     @cached_property
     def is_kept(self) -> NDArray[np.bool_]:
         """Whether each cell is a total over a kept dimension."""
-        found: NDArray[np.bool_] = self.totals[sorted(self.kept)].any(axis=0)
+        found = np.zeros(self.cells, np.bool_)
+        for at in self.kept:
+            found |= self.totals[at]
         return found
 
     @cached_property

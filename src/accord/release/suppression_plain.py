@@ -51,7 +51,8 @@ def _fits(grid: Grid, column: Integers, cell: int, width: int) -> Flags:
         for way in (0, 1):
             falls[way] = np.where(is_against == bool(way), np.minimum(falls[way], column[corner]), falls[way])
     apart: Flags = (grid.places != grid.places[:, [cell]]).all(axis=0)
-    return apart & (falls >= width).any(axis=0) & ~grid.is_kept[cell]
+    room: Flags = apart & (falls >= width).any(axis=0) & ~grid.is_kept[cell]
+    return room
 
 
 def _preferred(grid: Grid, fits: Flags, held: Integers) -> int:
