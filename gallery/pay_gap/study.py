@@ -160,7 +160,7 @@ def _release(table: _Table, gender: str, jobs: int, unit: int) -> str:
     has_jobs = gender not in WITHOUT_JOBS
     dimensions, rows = ((key, "job"), (len(table.lines) + 1) * (jobs + 1)) if has_jobs else ((key,), len(table.lines) + 1)
     chosen = "" if has_jobs else f" AND j.job_line = '{ALL}'"
-    hidden = f'dimensions = {_text(dimensions)}, columns = ["n"], total = "{ALL}", width = {WIDTH}'
+    hidden = f'dimensions = {_text(dimensions)}, columns = ["n"], total = "{ALL}", width = {WIDTH}, kept = ["{key}"]'
     return f"""[[releases]]
 name = "{release_name(table.name, gender)}"
 title = "{table.title}: {gender}"
