@@ -405,3 +405,8 @@ def test_noise_is_compared_with_nothing(people, in_threads):
     session, keys = open_study(people), open_folder(people).party("office").keys()
     sealed = [(outcome.folder / SEALED / one / "office" / "noised.sealed").read_bytes() for one in session.study.servers]
     assert list(open_sealed(sealed, keys.encryption).rows())
+    assert list(session.open("office", only="noised")["noised"].rows())
+    with pytest.raises(Refused, match="too close"):
+        session.open("office")
+    with pytest.raises(Refused, match="released no other to office"):
+        session.open("office", only="other")

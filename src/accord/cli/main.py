@@ -151,12 +151,13 @@ def open_result(
         Path | None,
         typer.Option(metavar="FILE", help="Write a CSV file, and a report beside it.", show_default=False),
     ] = None,
+    release: Annotated[str, typer.Option(metavar="RELEASE", help="Open one release alone.", show_default=False)] = "",
     sums: Annotated[bool, typer.Option("--sums", help="Show the sums with noise behind averages, variances and ratios.")] = False,
 ) -> None:
     """Decrypt what a recipient got, with its own key, on this machine."""
     from accord.cli import results
 
-    results.open_result(result, recipient, csv, sums=sums)
+    results.open_result(result, recipient, csv, release=release, sums=sums)
 
 
 @app.command("approve-output", rich_help_panel=RUN)

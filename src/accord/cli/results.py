@@ -68,13 +68,13 @@ def _rehearsed(runtime: str, tables: Mapping[str, Mapping[str, ReleasedTable]]) 
         show(released)
 
 
-def open_result(place: Path, recipient: str, csv: Path | None, *, sums: bool = False) -> None:
-    """Print a recipient's tables, or write them as CSV; `sums`: print the sums with noise that they were computed of."""
+def open_result(place: Path, recipient: str, csv: Path | None, *, release: str = "", sums: bool = False) -> None:
+    """Print a recipient's tables, or one `release` alone, or write them as CSV; `sums`: print the sums with noise that they come from."""
     study, run_id = locate(place)
     session = open_study(study)
     if recipient not in session.study.recipients:
         raise Refused(f"{recipient} receives nothing in this study", do=f"its recipients are {', '.join(session.study.recipients)}")
-    tables = session.open(recipient, run_id)
+    tables = session.open(recipient, run_id, only=release)
     if csv is None:
         show({name: table.basis or table if sums else table for name, table in tables.items()})
         return

@@ -43,7 +43,9 @@ def _question(compiled: Compiled, branch: Branch) -> Question:
     spec, text = branch.spec, branch.text
     found = usage(branch.asked if text.noise else branch.unplaced, compiled.study.catalog, spec.judged)
     laws = loss_of(one for _, one in spec.noise).laws
-    return Question(spec.name, spec.parties, spec.rules, read_noise(text.noise) if text.noise else None, found, laws, frozenset(spec.judged))
+    return Question(
+        spec.name, spec.parties, spec.rules, read_noise(text.noise) if text.noise else None, found, laws, frozenset(spec.judged)
+    )
 
 
 def judged(policy: Policy, asked: Asked, today: datetime.date) -> dict[str, tuple[Refusal, ...]]:

@@ -15,10 +15,13 @@ EXPLANATION = "explanation.txt"
 """What everybody was shown before signing, kept beside the receipt."""
 
 
-def open_run(compiled: Compiled, folder: StudyFolder, run_id: str, recipient: str, keys: PartyKeys) -> dict[str, ReleasedTable]:
-    """What a run released to a recipient, by release, in the study's order.
+def open_run(
+    compiled: Compiled, folder: StudyFolder, run_id: str, recipient: str, keys: PartyKeys, only: str = ""
+) -> dict[str, ReleasedTable]:
+    """What a run released to a recipient, by release, in the study's order; `only`: of one release, whatever became of the others.
 
-    Raises Refused where nothing was released to it, the key is another's, or a part is not the one in the receipt.
+    Raises Refused where a fault was found in one, nothing was released to it, the key is another's, or a part is not the one in the
+    receipt.
     """
     place = folder.run(run_id)
     if not (place / RECEIPT).is_file():
@@ -27,7 +30,7 @@ def open_run(compiled: Compiled, folder: StudyFolder, run_id: str, recipient: st
     servers = compiled.study.servers
     by_server = {servers.index(one.server): one.facts["releases"] for one in statements}
     tables = {}
-    for release in compiled.study.releases:
+    for release in (one for one in compiled.study.releases if only in ("", one.name)):
         paths = [place / SEALED / server / recipient / f"{release.name}.sealed" for server in servers]
         if not all(path.is_file() for path in paths):
             continue
@@ -37,6 +40,8 @@ def open_run(compiled: Compiled, folder: StudyFolder, run_id: str, recipient: st
         tables[release.name] = table
     if not tables:
         raise Refused(
-            f"this run released nothing to {recipient}", where=str(place), do=f"recipients are {', '.join(compiled.study.recipients)}"
+            f"this run released {f'no {only}' if only else 'nothing'} to {recipient}",
+            where=str(place),
+            do=f"recipients are {', '.join(compiled.study.recipients)}",
         )
     return tables

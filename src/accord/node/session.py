@@ -122,13 +122,14 @@ class Session:
         """A recipient's tables of a run, by release: opened with its key, or plain where the runtime was `clear:`."""
         return dict(outcome.tables[recipient]) if outcome.tables else self.open(recipient, outcome.run_id)
 
-    def open(self, recipient: str, run_id: str | None = None, keys: PartyKeys | None = None) -> dict[str, ReleasedTable]:
-        """Decrypt what a run released to a recipient (the newest run by default), with the key in its folder or the given one.
+    def open(self, recipient: str, run_id: str | None = None, keys: PartyKeys | None = None, only: str = "") -> dict[str, ReleasedTable]:
+        """Decrypt what a run released to a recipient (the newest run by default), with the key in its folder or the given one; or `only`
+        one release.
 
-        Raises Refused where there is nothing for it, or the key is another's.
+        Raises Refused where a fault was found in what is opened, there is nothing for it, or the key is another's.
         """
         run = run_id or self.newest
-        return recipients.open_run(self.compiled, self.folder, run, recipient, keys or self.folder.party(recipient).keys())
+        return recipients.open_run(self.compiled, self.folder, run, recipient, keys or self.folder.party(recipient).keys(), only)
 
     def verify(self, run_id: str | None = None) -> receipt.Receipt:
         """The receipt of a run (the newest by default), verified. Raises Refused for what does not hold."""

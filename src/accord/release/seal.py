@@ -193,7 +193,7 @@ def _require_no_fault(layout: Layout, readers: Sequence[_Reader]) -> None:
     broken = [sentence for sentence, word in zip(layout.faults, words, strict=True) if int(word[0, 0]) & 1]
     if broken:
         rule = "what the study promises of its data holds and no other release is too close, or nothing is released"
-        do = "correct the data or the study, or ask for other groups"
+        do = "correct the data or the study, or ask for other groups; other releases of the run open by name (accord open --release)"
         raise Refused("; ".join(broken), where=f"release {layout.release}", rule=rule, do=do)
 
 
