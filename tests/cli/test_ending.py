@@ -9,6 +9,7 @@ import sys
 import pytest
 import typer
 
+from accord import __version__
 from accord.base.errors import OurFault, PeerFault, Refused
 from accord.cli import ending
 from tests.tidy.code import ROOT
@@ -106,7 +107,7 @@ def test_a_wrong_call_says_so_in_one_line(accord, arguments, line):
 
 
 def test_the_version(accord):
-    assert accord("--version") == (0, "accord 0.1.0\n", "")
+    assert accord("--version") == (0, f"accord {__version__}\n", "")
 
 
 def test_alone_it_shows_what_it_can_do(accord):

@@ -28,6 +28,7 @@ from accord.plan.lower import public_layouts
 from accord.plan.nodes import Input, Node
 from accord.plan.place import place, place_all
 from accord.release.accounting import Loss, loss_of, together
+from accord.release.gate import cost
 from accord.release.noise import ColumnNoise, Unit, read_noise
 from accord.release.rule import ChangeRule, RowRule, Rule, TableRule
 from accord.release.rules import read_rules
@@ -136,7 +137,9 @@ class Compiled:
         study = self.study
         told = [_told(branch, study) for branch in self.branches]
         purpose = f"{study.purpose} (code {study.purpose_code})" if study.purpose_code else study.purpose
-        return explain(told, study.catalog, self.profile, study.servers, study.title, purpose, tuple(_composed(self.branches)))
+        whole = cost([branch.spec for branch in self.branches], self.profile)
+        composed = tuple(_composed(self.branches))
+        return explain(told, study.catalog, self.profile, study.servers, study.title, purpose, composed, whole)
 
     def agreement(self, consortium: Consortium) -> Agreement:
         """What signatures cover."""

@@ -105,9 +105,10 @@ def explain(
     title: str = "This study",
     purpose: str = "",
     composed: Sequence[str] = (),
+    whole: Cost | None = None,
 ) -> Explanation:
     """Explains placed plans, each with its release, and what several of them lose together. Costs are foretold by counting the very
-    protocols that will run."""
+    protocols that will run; `whole` is that of the plans with what judges and releases."""
     nodes = tuple(one.node for one in releases)
     prices = node_costs(nodes, profile)
     local, secure = _local_steps(nodes, catalog), _secure_steps(nodes, prices)
@@ -122,10 +123,18 @@ def explain(
         ("WHAT IS KNOWN TO ALL WHO TAKE PART", public),
         ("LOCAL: WHAT EACH OWNER COMPUTES ALONE", _local_text(local)),
         (f"SECURE: WHAT THE THREE SERVERS{who} COMPUTE ON SHARES", _secure_text(secure, total, any(one.moves_rows for one in prices))),
-        ("RELEASE", tuple(f"- {step.what}" for step in told)),
+        ("RELEASE", (*(f"- {step.what}" for step in told), *_whole(whole))),
         ("ACCURACY", (*_accuracy(merged), *_hashed(prices))),
     )
     return Explanation(title, purpose, (*local, *secure, *told), total, learns, public, sections)
+
+
+def _whole(whole: Cost | None) -> tuple[str, ...]:
+    if whole is None:
+        return ()
+    return (
+        f"- With these rules, {whole.rounds} rounds and {_bytes(-(-whole.bytes // 3))} a server in all, before the parts for recipients.",
+    )
 
 
 def _accuracy(releases: Sequence[Told]) -> tuple[str, ...]:
