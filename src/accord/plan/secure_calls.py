@@ -218,9 +218,7 @@ and_bits = counted(bits.and_bits, lambda me, a, b: (a.rows, a.width), lambda a, 
 bit_to_ring = counted(convert.bit_to_ring, lambda me, b, ring: (b.rows, ring), lambda b, ring: _ring(b.rows, ring))
 multiply = counted(product.multiply, lambda me, x, y: (x.rows, x.ring), lambda x, y: _ring(x.rows, x.ring))
 add_own = counted(inputs.add_own, lambda me, x, own: (x.rows, x.ring), lambda x, own: _ring(x.rows, x.ring))
-add_laplace = counted(
-    laplace.add_laplace, lambda me, x, bounds: (x.rows, len(bounds), x.ring), lambda x, bounds: _ring(x.rows, x.ring)
-)
+add_laplace = counted(laplace.add_laplace, lambda me, x, bounds: (x.rows, len(bounds), x.ring), lambda x, bounds: _ring(x.rows, x.ring))
 dot = counted(product.dot, lambda me, x, y, starts: (len(starts), x.ring), lambda x, y, starts: _ring(len(starts), x.ring))
 sign = counted(compare.sign, lambda me, x, bits: (x.rows, bits), lambda x, bits: _plane(x.rows))
 is_zero = counted(compare.is_zero, lambda me, x, bits: (x.rows, bits), lambda x, bits: _plane(x.rows))

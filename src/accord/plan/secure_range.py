@@ -86,9 +86,7 @@ class _Ranges:
         me, node = self.me, self.node
         bound = min(node.rows_max, self.left.table.rows * self.right.table.rows)
         columns = parts_of(me, self.points.table), parts_of(me, self.ranges.table)
-        found = await join_between(
-            me.step("match"), *point, columns[0], *span, columns[1], rows_max=bound, closed=self.match.closed
-        )
+        found = await join_between(me.step("match"), *point, columns[0], *span, columns[1], rows_max=bound, closed=self.match.closed)
         parts: dict[bool, Any] = {True: found.points, False: found.ranges}
         lefts, rights = parts[self.match.is_left], parts[not self.match.is_left]
         moved = {**columns_of_parts(self.left.table, lefts), **columns_of_parts(self.right.table, rights)}

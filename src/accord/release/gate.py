@@ -44,7 +44,6 @@ from accord.release.overlap import stopped
 from accord.release.rule import RowRule, Rule, TableRule
 from accord.release.spec import ReleaseSpec
 
-
 Faults = tuple[tuple[str, Bits], ...]
 """As a table's (see SecureTable)."""
 
