@@ -146,11 +146,6 @@ def shown(loss: Fraction, digits: int = DIGITS_SHOWN) -> str:
     return f"{whole}.{rest:0{digits}d}".rstrip("0").rstrip(".")
 
 
-def require_opendp() -> None:
-    """Raises Refused where noise cannot be accounted for on this machine."""
-    _opendp()
-
-
 # ---- OpenDP
 
 
