@@ -23,6 +23,7 @@ from accord.plan.interpret import Table, interpret
 from accord.plan.lower import cost, execute_all, node_costs, stand_ins
 from accord.plan.nodes import Input, Node, Scan
 from accord.plan.place import place, require_placed
+from accord.plan.rewrite import expressions_of, functions_of
 from accord.plan.secure_calls import count
 from accord.plan.secure_expression import MEANINGS
 from tests.plan.lowering import run
@@ -124,8 +125,11 @@ FUNCTIONS = {
 }
 
 
+OF_SUMS = {"units": "STDDEV(price)", "root": "STDDEV_POP(n)", "correlation": "CORR(amount, n)"}
+
+
 def test_every_function_has_a_secure_form_and_a_test():
-    assert set(FUNCTIONS) == set(MEANINGS) == set(PLAIN_MEANINGS) - LOCAL_FUNCTIONS
+    assert {*FUNCTIONS, *OF_SUMS} == set(MEANINGS) == set(PLAIN_MEANINGS) - LOCAL_FUNCTIONS
     assert set(PLAIN_MEANINGS) >= LOCAL_FUNCTIONS
 
 
@@ -134,6 +138,13 @@ def test_functions(function):
     names = ", ".join(f"{one} AS c{at}" for at, one in enumerate(split(FUNCTIONS[function])))
     for seed in (0, 1):
         agree_on_shares(f"SELECT {names} FROM sales", seed)
+
+
+@pytest.mark.parametrize("function", OF_SUMS)
+def test_functions_of_sums(function):
+    sql = f"SELECT region, {OF_SUMS[function]} AS c FROM sales GROUP BY region"
+    assert any(function in functions_of(one) for below in walk(to_plan(sql, CATALOG)) for one in expressions_of(below))
+    agree_on_shares(sql, 0)
 
 
 def split(listed: str) -> list[str]:

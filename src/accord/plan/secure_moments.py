@@ -30,7 +30,7 @@ async def _root(me: Party, call: Call, argument: Value) -> Number:
 async def _correlation(me: Party, _: Call, *arguments: Value) -> Number:
     c, x, y = (shared(me, number(one).value) for one in arguments)
     (null, zero), value = await together(_nulls(me.step("null"), arguments, x, y), _quotient(me.step("quotient"), c, x, y))
-    return Number(value, await any_of(me.step("all"), [null, zero]))
+    return Number(value, await any_of(me.step("all"), [null, zero]), zeroed=False)
 
 
 async def _nulls(me: Party, arguments: tuple[Value, ...], x: Share, y: Share) -> tuple[Flag, Flag]:
