@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from fractions import Fraction
 
@@ -10,6 +11,7 @@ import pytest
 from accord.base.errors import Refused
 from accord.cli.results import open_result
 from accord.node.folder import open_folder
+from accord.node.losses import lost
 from accord.node.session import Session
 from accord.node.setup import make_keys
 from accord.plan.noised import _require_few
@@ -132,6 +134,54 @@ def test_groups_that_no_list_names_are_shown_where_many_units_have_them(tmp_path
     assert any("a chance of at most 1/2,000,000,000" in one for one in table.sentences)
 
 
+QUANTILES = GRID.replace("AVG(age) AS mean", "QUANTILE_DISC(age, 0.5) AS m, QUANTILE_DISC(age, 0.9) AS q")
+
+
+def test_quantiles_with_noise_are_read_off_counts_that_lose_as_much_as_is_asked(tmp_path):
+    """Three parts: the count, the blocks, the cells; of 15 each, noise on a count is a row at most, mostly."""
+    asked = session(tmp_path, f"SELECT ward, v.m, v.q, v.n FROM {QUANTILES}", 'epsilon = "15"')
+    (told,) = lost(asked.compiled)
+    assert told.loss.told(told.delta) == {"epsilon": "15"} and len(told.laws) == 3
+    assert {law.size for law in told.laws.values()} == {Fraction(2, 5)}, "two rows of a unit, by a third of the loss"
+    for party in asked.study.approvers:
+        asked.sign(party)
+    (table,) = asked.tables("c", asked.run("sim:", lambda phase: None)).values()
+    ages = ages_by_ward()
+    for row in table.rows_with_intervals():
+        values = sorted(ages[row["ward"]])
+        for name, share in (("m", 0.5), ("q", 0.9)):
+            true = values[math.ceil(share * len(values)) - 1]
+            assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"] and 20 <= true <= 90
+        assert abs(row["m"] - values[len(values) // 2]) < 25
+    assert any("101 cells, each 1 wide" in one for one in table.sentences) and "m_cell_050" in table.basis.columns
+    text = asked.compiled.explanation.text
+    assert text.count("more counts of bands, of which a row is in one at most") == 2
+
+
+@pytest.mark.parametrize(("noise", "told"), [('rho = "0.5"', {"rho": "0.5"}), ('epsilon = "4", sampling = "joint"', {"epsilon": "4"})])
+def test_quantiles_with_other_noise_lose_as_much_as_is_asked(tmp_path, noise, told):
+    (found,) = lost(session(tmp_path, f"SELECT ward, v.m FROM {QUANTILES}", noise).compiled)
+    assert told.items() <= found.loss.told(found.delta).items() and len(found.laws) == 2
+
+
+def test_quantiles_of_groups_that_no_list_names(tmp_path):
+    sql = "SELECT drug, COUNT(*) AS n, QUANTILE_DISC(age, 0.5) AS m FROM visits GROUP BY drug ORDER BY drug"
+    table = released(tmp_path, sql, f'{EPSILON}, delta = "1e-9"')
+    assert [row["drug"] for row in table.rows()] == ["aspirin", "codeine"]
+    assert all(row["m_low"] <= row["m"] <= row["m_high"] and 20 <= row["m"] <= 70 for row in table.rows_with_intervals())
+
+
+def ages_by_ward():
+    """Of at most two rows of a person."""
+    taken, ages = Counter(), {}
+    for owner in "ab":
+        for person, ward, _, age in rows_of(owner):
+            taken[person] += 1
+            if taken[person] <= 2:
+                ages.setdefault(ward, []).append(age)
+    return ages
+
+
 def test_the_explanation_says_what_is_chosen_by_noise(tmp_path):
     asked = session(tmp_path, "SELECT drug, COUNT(*) AS n FROM visits GROUP BY drug", f'{EPSILON}, delta = "1e-9"')
     text = asked.compiled.explanation.text
@@ -145,7 +195,9 @@ def test_the_explanation_says_what_is_chosen_by_noise(tmp_path):
         ("SELECT drug, COUNT(*) AS n FROM visits GROUP BY drug", "drug would be secret and without noise"),
         ("SELECT drug, COUNT(*) AS n FROM visits GROUP BY drug HAVING COUNT(*) > 9", "drug would be secret and without noise"),
         ("SELECT ward, COUNT(*) AS n, RANK() OVER (ORDER BY COUNT(*)) AS r FROM visits GROUP BY ward", "noise above Window"),
-        ("SELECT QUANTILE_DISC(age, 0.9) AS q FROM visits", "noise on QUANTILE_DISC.*read it off these"),
+        ("SELECT ward, QUANTILE_DISC(age, 0.9) AS q FROM visits GROUP BY ROLLUP (ward)", "noise on QUANTILE_DISC.*release it by itself"),
+        ("SELECT MEDIAN(age) AS m FROM visits", "noise on MEDIAN"),
+        (f"SELECT ward, v.m FROM {QUANTILES} ORDER BY v.m", "chosen or ordered by a quantile with noise"),
         ("SELECT ward, MAX(age) AS m FROM visits GROUP BY ward HAVING COUNT(*) > 3", "noise on MAX"),
         ("SELECT ward, age FROM visits WHERE age > 90", "noise above"),
     ],

@@ -323,7 +323,7 @@ def _told(branch: Branch, study: Study) -> Explained:
         rules=tuple(rule.sentence for rule in spec.rules if isinstance(rule, RowRule | TableRule)),
         stated=tuple(rule.sentence for rule in spec.rules if not isinstance(rule, RowRule | TableRule)),
         bounds=tuple(spec.bounds.items()),
-        noise=tuple((name, one.sentence) for name, one in spec.noise),
+        noise=spec.noise_told,
         made=spec.made,
         hidden=read_noise(branch.text.noise).unit.sentence if branch.text.noise else "",
         losing=spec.losing,

@@ -8,13 +8,13 @@ from fractions import Fraction
 from typing import Any
 
 from accord.node.compiled import Compiled
-from accord.release.accounting import Law, Loss
+from accord.release.accounting import Law, Loss, laws_of
 from accord.release.noise import Unit, read_noise
 
 
 @dataclass(frozen=True)
 class Lost:
-    """One release's loss: the law of each column that a unit reaches, and the δ at which an ε is told."""
+    """One release's loss: the law of each column or family that a unit reaches, and the δ at which an ε is told."""
 
     release: str
     recipients: tuple[str, ...]
@@ -49,6 +49,6 @@ def lost(compiled: Compiled) -> tuple[Lost, ...]:
     for branch in compiled.branches:
         if branch.text.noise:
             asked, spec = read_noise(branch.text.noise), branch.spec
-            laws = {name: Law.of(one) for name, one in spec.noise if one.sensitivity}
+            laws = laws_of(spec.noise)
             found.append(Lost(spec.name, spec.parties, asked.unit, asked.delta, laws))
     return tuple(found)

@@ -15,8 +15,10 @@ from typing import Any
 from accord.base.errors import Refused
 from accord.plan.above_noise import Step, above
 from accord.plan.after_noise import Formulas, Parted, counted, parted, trimmed
+from accord.plan.bands import counted_in_bands
 from accord.plan.catalog import Catalog
 from accord.plan.expression import columns_of
+from accord.plan.families import families
 from accord.plan.nodes import Node, Project
 from accord.plan.noised import Noised, Threshold
 from accord.plan.place import place
@@ -56,7 +58,8 @@ class NoisedPlan:
 
 def noised_plan(question: Node, document: Mapping[str, Any], catalog: Catalog) -> NoisedPlan:
     """The question with the noise that its release asks for. Raises Refused for what noise cannot hide."""
-    noise, split = read_noise(document), parted(question)
+    noise, question = read_noise(document), counted_in_bands(question, catalog)
+    split = parted(question)
     split = trimmed(split) if split.above else split
     made = _with_noise(split, noise, catalog)
     if "delta" not in document or not split.noised or not _secret_keys(made.unplaced, split, catalog):
@@ -75,7 +78,9 @@ def noised_plan(question: Node, document: Mapping[str, Any], catalog: Catalog) -
 
 def _with_noise(split: Parted, noise: Noise, catalog: Catalog) -> NoisedPlan:
     bounds = sensitivities(split.node, noise.unit.table, noise.unit.rows_max, catalog)
-    columns = tuple((name, noise.of_column(bound, len(bounds))) for name, bound in bounds.items())
+    shared = families(split.node)
+    parts = len({shared.get(name, name) for name in bounds})
+    columns = tuple((name, noise.of_column(bound, parts, shared.get(name, ""))) for name, bound in bounds.items())
     unplaced = limited(split.node, noise.unit.table, noise.unit.columns, noise.unit.rows_max)
     is_shown = split.is_plain and not noise.sampling
     return NoisedPlan(unplaced, columns, () if is_shown else split.in_order, bool(split.above) or bool(noise.sampling), split.above)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from accord.base.errors import Refused
 from accord.base.names import fresh_name
+from accord.plan.bands import QUANTILE
 from accord.plan.demands import require_secure
 from accord.plan.expression import Call, ColumnRef, Expression, columns_of
 from accord.plan.nodes import Field, Filter, Limit, Node, Project, Sort
@@ -76,6 +77,9 @@ def retyped(expression: Expression, fields: Mapping[str, Field]) -> Expression:
         return column(fields[expression.name])
     if not isinstance(expression, Call):
         return expression
+    if expression.function == QUANTILE:
+        do = "release the quantiles, and choose or order rows after opening"
+        raise Refused("rows chosen or ordered by a quantile with noise", rule="a quantile is read off its counts after opening", do=do)
     inside = [retyped(one, fields) for one in expression.arguments]
     try:
         if expression.function == "divide":

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from accord.base.errors import Refused
 from accord.base.names import fresh_name
 from accord.plan.above_noise import Chosen, First, Ordered, Step
+from accord.plan.bands import QUANTILE
 from accord.plan.expression import FUNCTIONS, LOCAL_FUNCTIONS, AggregateCall, Call, ColumnRef, Expression, Literal, columns_of
 from accord.plan.facts import with_inputs
 from accord.plan.nodes import Aggregate, Field, Filter, Join, Limit, Node, Project, Sort
@@ -226,8 +227,8 @@ def is_zero(expression: Expression) -> bool:
 
 
 def _computable(name: str, expression: Expression) -> Expression:
-    """The expression: a column, or what a recipient's machine computes. Raises Refused for anything else."""
-    if isinstance(expression, Call):
+    """The expression: a column, a quantile, or what a recipient's machine computes. Raises Refused for anything else."""
+    if isinstance(expression, Call) and expression.function != QUANTILE:
         _require_computed(name, expression)
     return expression
 

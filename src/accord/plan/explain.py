@@ -31,8 +31,9 @@ class Told:
 
     `node` is its placed plan. Every row goes to all `recipients`; where `by_columns` names columns, only to those of them whom the row
     names there. `rules` are sentences; `reason` says why there are none. `judged` columns are read by rules and not released.
-    `noise` gives a sentence for each noised column, and `hidden` says whose presence it hides, `losing` how well, `made` what
-    recipients compute of it. `stated` are rules that hold no row back; `bounds` says how far columns can be off that these show otherwise.
+    `noise` gives a sentence for each noised column, none for those that another's covers, and `hidden` says whose presence it hides,
+    `losing` how well, `made` what recipients compute of it. `stated` are rules that hold no row back; `bounds` says how far columns can be
+    off that these show otherwise.
     """
 
     name: str
@@ -138,7 +139,7 @@ def _whole(whole: Cost | None) -> tuple[str, ...]:
 
 
 def _accuracy(releases: Sequence[Told]) -> tuple[str, ...]:
-    noised = [f"{one.name}.{name}" for one in releases for name, _ in one.noise]
+    noised = [f"{one.name}.{name}" for one in releases for name, text in one.noise if text]
     changed = [f"{one.name}.{name}" for one in releases for name, _ in one.bounds]
     parts = [*([f"{_and(noised)}, which have noise"] if noised else []), *([f"{_and(changed)}, see their rules"] if changed else [])]
     but = f", but for {_and(parts)}" if parts else ""
@@ -180,7 +181,10 @@ def _release_lines(told: Told) -> list[str]:
     who = f"{_and(told.recipients)} {'learn' if len(told.recipients) != 1 else 'learns'}"
     each = f"for each row, that is for each {_and([one.name for one in keys])}" if keys else "in each row"
     near, noise = correlated(told.node), dict(told.noise)
-    values_told = "; ".join(_otherwise(one, told) or _shown(one, noise, one.name in near) for one in values) or "that it is there"
+    values_told = (
+        "; ".join(_otherwise(one, told) or _shown(one, noise, one.name in near) for one in values if noise.get(one.name, True))
+        or "that it is there"
+    )
     lines = [f"- {told.name}{f' ({told.title})' if told.title else ''}: {who}, {each}: {values_told}."]
     if told.plans > 1:
         lines.append("  Each of them by a question of its own, in which :recipient stands for it; it gets the answer to its own only.")

@@ -47,7 +47,7 @@ class Literal(Expression):
 
 @dataclass(frozen=True)
 class Call(Expression):
-    """A function of FUNCTIONS."""
+    """A function of FUNCTIONS, or `quantile` of plan/bands.py, which only a recipient's machine computes."""
 
     function: str
     arguments: tuple[Expression, ...]

@@ -78,8 +78,8 @@ class _Bounds:
         if call.function == "count":
             return rows
         if call.function != "sum" or call.argument is None:
-            band = "release counts of bands of its values (GROUP BY x // 10), and read it off these after opening"
-            do = band if call.function == "quantile_disc" else "SUM(LEAST(x, a bound))"
+            first = "release it by itself: its GROUP BY joined with public tables alone"
+            do = first if call.function == "quantile_disc" else "SUM(LEAST(x, a bound))"
             raise Refused(f"noise on {call.function.upper()}", rule="noise goes on SUM and COUNT", do=do)
         return rows * max(abs(call.argument.type.low), abs(call.argument.type.high))
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from accord.plan.bands import QUANTILE, Grid
 from accord.plan.expression import AggregateCall, Call, ColumnRef, Expression, Literal, WindowCall, columns_of
 from accord.plan.nodes import Aggregate, Concatenate, Filter, Input, Join, Limit, Node, Project, Promise, Public, Sort, Window
 from accord.plan.noised import Noised
@@ -89,7 +90,15 @@ def _cast(call: Call) -> str:
     )
 
 
+def _quantile(call: Call) -> str:
+    """A quantile that is read off counts: these are too many to be named."""
+    share = "/".join(map(expression_text, call.arguments[:2]))
+    counts = f"noised counts in {Grid.of(call.type).sentence}, from {expression_text(call.arguments[2])} on"
+    return f"the last value of the first cell up to which there is {share} of all, by {counts}"
+
+
 _WORDS: dict[str, Callable[[Call], str]] = {
+    QUANTILE: _quantile,
     "case": _case,
     "cast": _cast,
     "not": lambda call: f"NOT {_inner(call.arguments[0])}",

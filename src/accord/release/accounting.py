@@ -14,11 +14,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 from accord.base.errors import Refused
 from accord.release.noise import GAUSSIAN, LAPLACE, ColumnNoise
 
+Name = TypeVar("Name")
 EPSILON, RHO = "epsilon", "rho"
 DIGITS = 12
 """Of a loss as a fraction: rounded up, but for what doubles make of exact numbers."""
@@ -131,8 +132,21 @@ class Loss:
 
 
 def loss_of(noise: Iterable[ColumnNoise]) -> Loss:
-    """Of a release's columns. A column that no unit reaches has no noise, and loses nothing."""
-    return Loss(tuple(Law.of(one) for one in noise if one.sensitivity))
+    """Of a release's columns."""
+    return Loss(tuple(laws_of(enumerate(noise)).values()))
+
+
+def laws_of(noise: Iterable[tuple[Name, ColumnNoise]]) -> dict[Name, Law]:
+    """The laws that are composed, each by the first column that has it: a family's counts once, since one unit moves all its columns
+    together by no more than one of them. A column that no unit reaches has no noise, and loses nothing."""
+    found: dict[Name, Law] = {}
+    families = set[tuple[str, Law]]()
+    for name, one in noise:
+        law = Law.of(one)
+        if one.sensitivity and not (one.family and (one.family, law) in families):
+            found[name] = law
+            families.add((one.family, law))
+    return found
 
 
 def together(losses: Iterable[Loss]) -> Loss:

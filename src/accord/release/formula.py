@@ -20,12 +20,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from accord.plan.after_noise import Formulas
+from accord.plan.bands import QUANTILE
 from accord.plan.evaluate import Plain, half_away
 from accord.plan.expression import Call, ColumnRef, Expression, Literal, columns_of
 from accord.plan.moments import CORRELATION_DIGITS, correlation
 from accord.plan.nodes import Field
 from accord.plan.types import Type
 from accord.release.noise import CONFIDENCE, ColumnNoise
+from accord.release.quantile import read_quantiles
 from accord.release.table import ReleasedTable
 
 Value = Fraction | None
@@ -69,6 +71,8 @@ class Computed(NamedTuple):
 
 def computed(expression: Expression, fields: Sequence[Field], columns: Mapping[str, Plain], noise: Mapping[str, ColumnNoise]) -> Computed:
     """The formula over opened columns, row by row."""
+    if isinstance(expression, Call) and expression.function == QUANTILE:
+        return Computed(*read_quantiles(expression, columns, noise))
     read = [one for one in fields if one.name in columns_of(expression)]
     noised = [one.name for one in read if one.name in noise]
     confidence = 1 - (1 - CONFIDENCE) / max(len(noised), 1)

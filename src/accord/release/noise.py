@@ -66,9 +66,9 @@ class Noise:
     delta: Fraction = DELTA
     sampling: str = ""
 
-    def of_column(self, sensitivity: int, columns: int) -> ColumnNoise:
-        """The noise of one of `columns` noised columns, each of which gets an equal part of the loss."""
-        made = ColumnNoise(self.mechanism, self.loss / columns, sensitivity, sampling=self.sampling)
+    def of_column(self, sensitivity: int, parts: int, family: str = "") -> ColumnNoise:
+        """The noise of a column, alone or in a family, where the loss is parted equally among so many of them."""
+        made = ColumnNoise(self.mechanism, self.loss / parts, sensitivity, sampling=self.sampling, family=family)
         return replace(made, delta=made.cut) if self.sampling else made
 
 
@@ -77,7 +77,8 @@ class ColumnNoise:
     """Noise of one column, in units of its last digit: `sensitivity` is the most that one unit can change all its rows together (L1).
 
     `delta` is a chance that it may fail by itself: of a threshold on it, or of a law that is cut. `sampling`:
-    JOINT where it is drawn on shares and nobody knows any of it; else each server draws a share.
+    JOINT where it is drawn on shares and nobody knows any of it; else each server draws a share. `family`: columns of one name are moved by
+    one unit by at most `sensitivity` together, and lose what one of them does (plan/families.py).
 
     Raises Refused where the share of noise would take too long to draw, or its law is not what is accounted for.
     """
@@ -87,6 +88,7 @@ class ColumnNoise:
     sensitivity: int
     delta: Fraction = Fraction(0)
     sampling: str = ""
+    family: str = ""
 
     def __post_init__(self) -> None:
         if self.mechanism == LAPLACE and self.scale > LAPLACE_SCALE_MAX:
@@ -106,6 +108,7 @@ class ColumnNoise:
         """As plain data."""
         failing = {"delta": str(self.delta)} if self.delta else {}
         failing |= {"sampling": self.sampling} if self.sampling else {}
+        failing |= {"family": self.family} if self.family else {}
         return {"mechanism": self.mechanism, "loss": str(self.loss), "sensitivity": self.sensitivity, **failing}
 
     @staticmethod
@@ -116,6 +119,7 @@ class ColumnNoise:
             document["sensitivity"],
             Fraction(document.get("delta", "0")),
             document.get("sampling", ""),
+            document.get("family", ""),
         )
 
     @property
@@ -181,22 +185,23 @@ class ColumnNoise:
         law = self._laplace_law()
         return float(2 * np.arange(law.size // 2) @ law[: law.size // 2])
 
-    def half_width(self, confidence: float = CONFIDENCE) -> int:
-        """How far from the truth a noised value lies at most, with this confidence: of the law of all three shares."""
+    def half_width(self, confidence: float = CONFIDENCE, draws: int = 1) -> int:
+        """How far from the truth a sum of so many noised values lies at most, with this confidence: of the law of all three shares."""
         if self.sensitivity == 0:
             return 0
         if self.mechanism == GAUSSIAN:
-            deviation = math.sqrt(self.variance * SERVERS / SHARES_COUNTED)
+            deviation = math.sqrt(draws * self.variance * SERVERS / SHARES_COUNTED)
             return int(NormalDist().inv_cdf((1 + confidence) / 2) * deviation) + 1
-        law = self._laplace_law()
+        law = self._laplace_law(draws)
         inside = law[0] + np.concatenate([[0.0], np.cumsum(law[1 : law.size // 2] + law[: law.size // 2 : -1])])
         return int(np.searchsorted(inside, confidence))
 
-    def _laplace_law(self) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Chances of 0, 1, … and, from the end, −1, −2, …: the inverse transform of the characteristic function of three shares."""
-        size = 1 << max(10, int(64 * self.scale).bit_length())
+    def _laplace_law(self, draws: int = 1) -> np.ndarray[Any, np.dtype[np.float64]]:
+        """Chances of 0, 1, … and, from the end, −1, −2, …: the inverse transform of the characteristic function of three shares, of a sum
+        of so many."""
+        size = 1 << max(10, int(64 * self.scale * math.ceil(math.sqrt(draws))).bit_length())
         q, angles = np.exp(-float(1 / self.scale)), 2 * np.pi * np.arange(size // 2 + 1) / size
-        characteristic = ((1 - q) ** 2 / (1 - 2 * q * np.cos(angles) + q * q)) ** float(self.order)
+        characteristic = ((1 - q) ** 2 / (1 - 2 * q * np.cos(angles) + q * q)) ** float(self.order * draws)
         return np.fft.irfft(characteristic, size)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -134,8 +135,18 @@ class ReleaseSpec:
     def sentences(self) -> tuple[str, ...]:
         """What holds values back, for people."""
         rules = tuple(rule.sentence for rule in self.rules)
-        noise = (*(f"{name}: {one.sentence}" for name, one in self.noise), *self.made, *filter(None, [self.hiding, self.losing]))
+        noise = (*(f"{name}: {text}" for name, text in self.noise_told if text), *self.made, *filter(None, [self.hiding, self.losing]))
         return rules or noise or (f"no rule: {self.reason}",)
+
+    @property
+    def noise_told(self) -> tuple[tuple[str, str], ...]:
+        """Each noised column with its sentence, for people; a family is told at its first column, and nothing at its others."""
+        sizes, seen, told = Counter(one.family for _, one in self.noise), set[str](), list[tuple[str, str]]()
+        for name, one in self.noise:
+            alike = f", as have {sizes[one.family] - 1} more counts of bands, of which a row is in one at most" if one.family else ""
+            told.append((name, "" if one.family in seen else f"{one.sentence}{alike}"))
+            seen |= {one.family} - {""}
+        return tuple(told)
 
     @property
     def _table_rules(self) -> list[TableRule]:
