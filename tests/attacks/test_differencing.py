@@ -43,3 +43,25 @@ def test_three_groups_of_which_each_two_differ_by_many_are_all_told(register, se
     session = register.signed(SELECT + ALL, RULES, policy=ASKS, history=HISTORY)
     everybody = wages(session.tables("reader", session.run("local:"))["asked"].rows())
     assert everybody - wages(ask_again(session, ALL, young)) - wages(ask_again(session, young, old_but_one)) == TARGET.wage
+
+
+NOISED = "SELECT SUM(LEAST(wage // 1000, 200)) AS thousands FROM persons WHERE "
+NOISE = 'noise = { mechanism = "discrete_laplace", epsilon = "1", unit = { table = "persons" } }'
+QUOTA = '[quota]\nepsilon = "2"\ndays = 365\n[tables.persons]\nnoise = { epsilon = "1" }\n[tables.persons.columns]'
+SPARING = (
+    POLICY[: POLICY.index("[tables.persons]")]
+    + QUOTA
+    + POLICY[POLICY.index("[tables.persons.columns]") + len("[tables.persons.columns]") :]
+)
+
+
+def test_no_second_sum_is_told_where_noise_is_asked_for(register, servers_in_threads):
+    """The same reader, of owners who ask for noise: without noise he is told nothing; of noised sums that no column keeps apart he is told
+    one for a version of the data, so that there is nothing to subtract, and a quota bounds what all versions tell."""
+    register = register.with_rows(TARGET)
+    with pytest.raises(Refused, match=r"policy of north.*noise"):
+        register.ask(SELECT + ALL, RULES, policy=SPARING)
+    session = register.signed(NOISED + ALL, NOISE, policy=SPARING)
+    assert session.tables("reader", session.run("local:"))["asked"].rows()
+    with pytest.raises(Refused, match="each cell is answered once per data version"):
+        ask_again(session, ALL, "age < 40")
